@@ -1,0 +1,122 @@
+# NestPy's tasks. `make help` lists them; everything but Python >= 3.11 and make is set up on the way.
+
+PYTHON ?= python3
+APP ?= $(if $(wildcard examples/api/main.py),api,app)
+ARGS ?=
+
+HATCH := .hatch/bin/hatch
+BIN := .venv/bin
+PY := $(BIN)/python
+
+export HATCH_DATA_DIR := $(CURDIR)/.hatch/data
+export HATCH_CACHE_DIR := $(CURDIR)/.hatch/cache
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## List the targets
+	@echo "Usage: make TARGET [APP=app] [ARGS='…']"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ── environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: setup
+setup: .venv/.stamp ## Create or refresh the environment; runs by itself before every target that needs it
+
+.hatch/.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "NestPy needs Python >= 3.11; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .hatch
+	.hatch/bin/python -m pip install --quiet --disable-pip-version-check 'hatch>=1.18,<2'
+	@touch $@
+
+# `hatch run` creates or syncs the environment; the command itself re-reads the members' metadata, whose changed entry
+# points hatch does not notice.
+MEMBERS := $(wildcard packages/*/pyproject.toml)
+.venv/.stamp: .hatch/.stamp hatch.toml pyproject.toml $(MEMBERS)
+	$(HATCH) run uv pip install --quiet $(addprefix --editable ,$(dir $(MEMBERS)))
+	@touch $@
+
+# ── applications ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: run
+run: setup ## Serve an example: make run APP=app
+	@test -f examples/$(APP)/main.py || { echo "There is no examples/$(APP)/main.py"; exit 2; }
+	@cd examples/$(APP) && exec $(CURDIR)/$(PY) main.py $(ARGS)
+
+.PHONY: dev
+dev: setup ## Serve an example and restart it on every change: make dev APP=app
+	@exec $(PY) tools/dev.py $(APP)
+
+# ── tests ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: test
+test: setup ## Run all tests: make test ARGS='-k routing'
+	@$(PY) -m pytest $(ARGS)
+
+.PHONY: test-unit
+test-unit: setup ## Run the tests that need no sockets and no processes
+	@$(PY) -m pytest -m 'not e2e' $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: setup ## Run the tests over real sockets, processes and environments
+	@$(PY) -m pytest -m e2e $(ARGS)
+
+.PHONY: coverage
+coverage: setup ## Run all tests and report the lines and branches they miss
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest $(ARGS)
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report
+
+.PHONY: matrix
+matrix: setup ## Run the tests on every CPython >= 3.11 of this machine
+	@$(PY) tools/matrix.py $(ARGS)
+
+# ── sources ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: lint
+lint: setup ## Check style, generated files and the rules of the monorepo
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) tools/lint.py
+
+.PHONY: fmt
+fmt: setup ## Format the sources and rewrite what is generated
+	@$(PY) tools/lint.py --fix
+	@$(PY) -m ruff check --fix-only --quiet
+	@$(PY) -m ruff format
+
+.PHONY: types
+types: setup ## Check types with mypy and pyright
+	@$(PY) tools/typecheck.py
+
+.PHONY: check
+check: lint types test ## Everything that .ci/run checks
+
+# ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: bench
+bench: setup ## Compare NestPy with its peers over HTTP
+	@$(PY) benchmarks/run.py $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: setup ## Measure boot, imports, memory and single calls
+	@$(PY) benchmarks/micro.py $(ARGS)
+
+.PHONY: soak
+soak: setup ## Run for long under load and watch what grows
+	@$(PY) benchmarks/soak.py $(ARGS)
+
+# ── distributions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: build
+build: setup ## Build sdist and wheel of every distribution into dist/
+	@$(PY) tools/build_all.py dist
+
+.PHONY: clean
+clean: ## Remove environments, caches and build results
+	rm -rf .venv .hatch .matrix dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	find packages examples tools tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

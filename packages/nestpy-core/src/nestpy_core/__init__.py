@@ -1,0 +1,1 @@
+"""Modules, dependency injection, the verified graph, lifecycle, layers, configuration and plugin hooks."""

@@ -1,0 +1,1 @@
+"""Controllers, routing, validation and problem details over RSGI and ASGI."""

@@ -1,0 +1,1 @@
+"""Boot the real graph in a test, with a client for every edge, overrides and fault points."""

@@ -1,0 +1,5 @@
+"""What nestpy-{{name}} adds to an application, as hooks of nestpy-core."""
+
+from __future__ import annotations
+
+nestpy_api = "{{minor}}"
