@@ -1,6 +1,6 @@
 """Make a new distribution under packages/ from tools/template/.
 
-    python tools/new_package.py nestpy-foo "What it gives, in one sentence."
+python tools/new_package.py nestpy-foo "What it gives, in one sentence."
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Check every source with mypy --strict and pyright, side by side.
 
-Each example is an application of its own with a `main.py`, so mypy sees them one after the other; one run over all would
-find two modules of one name.
+Each example is an application of its own with a `main.py`, so mypy sees them one after the other; one run over all
+would find two modules of one name.
 """
 
 from __future__ import annotations

@@ -1,1 +1,106 @@
 """Modules, dependency injection, the verified graph, lifecycle, layers, configuration and plugin hooks."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._config import config as config, setting as setting
+    from ._context import ExecutionContext as ExecutionContext, Reflector as Reflector
+    from ._graph import Binding as Binding, Graph as Graph, LayerUse as LayerUse, ModuleNode as ModuleNode
+    from ._handler import (
+        Handler as Handler, HandlerMarker as HandlerMarker, HostMarker as HostMarker, Parameter as Parameter,
+        blocking as blocking, declare_handler as declare_handler, declare_host as declare_host,
+    )
+    from ._hooks import Carrier as Carrier, Edge as Edge, Hooks as Hooks, Transport as Transport, hookimpl as hookimpl
+    from ._layer import (
+        APP_FILTER as APP_FILTER, APP_GUARD as APP_GUARD, APP_INTERCEPTOR as APP_INTERCEPTOR, APP_PIPE as APP_PIPE,
+        Denial as Denial, DenialKind as DenialKind, ExceptionFilter as ExceptionFilter, Guard as Guard,
+        Interceptor as Interceptor, Pipe as Pipe, catch as catch, meta as meta, public as public,
+        use_filters as use_filters, use_guards as use_guards, use_interceptors as use_interceptors,
+        use_pipes as use_pipes,
+    )
+    from ._lifecycle import (
+        before_application_shutdown as before_application_shutdown,
+        on_application_bootstrap as on_application_bootstrap, on_application_shutdown as on_application_shutdown,
+        on_module_destroy as on_module_destroy, on_module_init as on_module_init,
+    )
+    from ._module import DynamicModule as DynamicModule, dynamic as dynamic, module as module
+    from ._provider import (
+        Inject as Inject, Provider as Provider, Scope as Scope, Token as Token, injectable as injectable,
+        provide as provide, provide_generic as provide_generic,
+    )
+    from ._secret import Secret as Secret
+    from ._section import Pin as Pin, Section as Section
+    from ._settings import Settings as Settings
+    from ._unknown_settings import UnknownSetting as UnknownSetting
+    from .contracts import (
+        Actor as Actor, All as All, AnyOf as AnyOf, Compare as Compare, Condition as Condition, Endpoint as Endpoint,
+        EndpointAnswer as EndpointAnswer, EndpointRequest as EndpointRequest, HealthIndicator as HealthIndicator,
+        Never as Never, Not as Not, OccurrenceStore as OccurrenceStore, Operation as Operation, Outbox as Outbox,
+        SchemaSupport as SchemaSupport, UnitOfWork as UnitOfWork,
+    )
+    from .errors import (
+        AccessError as AccessError, BootError as BootError, ConfigurationError as ConfigurationError,
+        CycleError as CycleError, DefinitionError as DefinitionError, DuplicateProviderError as DuplicateProviderError,
+        HandlerError as HandlerError, MissingProviderError as MissingProviderError, ModuleError as ModuleError,
+        NestPyError as NestPyError, NotProvidedError as NotProvidedError, PluginError as PluginError,
+        PostureError as PostureError, Problem as Problem, ScopeError as ScopeError, StartError as StartError,
+        UnresolvedHintError as UnresolvedHintError,
+    )
+
+__all__ = [
+    "APP_FILTER", "APP_GUARD", "APP_INTERCEPTOR", "APP_PIPE", "AccessError", "Actor", "All", "AnyOf", "Binding",
+    "BootError", "Carrier", "Compare", "Condition", "ConfigurationError", "CycleError", "DefinitionError", "Denial",
+    "DenialKind", "DuplicateProviderError", "DynamicModule", "Edge", "Endpoint", "EndpointAnswer", "EndpointRequest",
+    "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerError", "HandlerMarker",
+    "HealthIndicator", "Hooks", "HostMarker", "Inject", "Interceptor", "LayerUse", "MissingProviderError",
+    "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError", "OccurrenceStore", "Operation",
+    "Outbox", "Parameter", "Pin", "Pipe", "PluginError", "PostureError", "Problem", "Provider", "Reflector",
+    "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Settings", "StartError", "Token", "Transport",
+    "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "before_application_shutdown", "blocking", "catch", "config",
+    "declare_handler", "declare_host", "dynamic", "hookimpl", "injectable", "meta", "module",
+    "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init", "provide",
+    "provide_generic", "public", "setting", "use_filters", "use_guards", "use_interceptors", "use_pipes",
+]
+
+_NAMES_OF_MODULES = {
+    "_config": "config setting",
+    "_context": "ExecutionContext Reflector",
+    "_graph": "Binding Graph LayerUse ModuleNode",
+    "_handler": "Handler HandlerMarker HostMarker Parameter blocking declare_handler declare_host",
+    "_hooks": "Carrier Edge Hooks Transport hookimpl",
+    "_layer": (
+        "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe catch "
+        "meta public use_filters use_guards use_interceptors use_pipes"
+    ),
+    "_lifecycle": (
+        "before_application_shutdown on_application_bootstrap on_application_shutdown on_module_destroy on_module_init"
+    ),
+    "_module": "DynamicModule dynamic module",
+    "_provider": "Inject Provider Scope Token injectable provide provide_generic",
+    "_secret": "Secret",
+    "_section": "Pin Section",
+    "_settings": "Settings",
+    "_unknown_settings": "UnknownSetting",
+    "contracts": (
+        "Actor All AnyOf Compare Condition Endpoint EndpointAnswer EndpointRequest HealthIndicator Never Not "
+        "OccurrenceStore Operation Outbox SchemaSupport UnitOfWork"
+    ),
+    "errors": (
+        "AccessError BootError ConfigurationError CycleError DefinitionError DuplicateProviderError HandlerError "
+        "MissingProviderError ModuleError NestPyError NotProvidedError PluginError PostureError Problem ScopeError "
+        "StartError UnresolvedHintError"
+    ),
+}
+_MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF_NAME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_MODULE_OF_NAME[name]}", __name__), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return __all__
