@@ -1,7 +1,7 @@
 """Write each distribution's `__init__.py` from the `__all__` of its modules.
 
-A module exports what its own `__all__` names; one without `__all__` exports nothing. The written file keeps its
-docstring and loads a module when the first of its names is asked for (PEP 562), so importing a distribution stays cheap.
+A module exports what its own `__all__` names; one without it exports nothing. The written file keeps its docstring
+and loads a module when the first of its names is asked for (PEP 562), so that importing a distribution stays cheap.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 120
 
-_TEMPLATE = '''\
-"""{docstring}"""
+_TEMPLATE = """\
+{docstring}
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ if not TYPE_CHECKING:
 
     def __dir__() -> list[str]:
         return __all__
-'''
+"""
 
 
 class ExportError(Exception):
@@ -118,9 +118,9 @@ def _modules(package: Path) -> Iterator[tuple[str, Path]]:
 
 
 def render(docstring: str, exports: Mapping[str, list[str]]) -> str:
-    """The text of an `__init__.py`."""
+    """The text of an `__init__.py`; the docstring comes with its quotes."""
     if not exports:
-        return f'"""{docstring}"""\n'
+        return f"{docstring}\n"
     imports = [
         _wrap(f"from .{module} import ", [f"{name} as {name}" for name in names]) for module, names in exports.items()
     ]
@@ -159,10 +159,17 @@ def _fill(text: str, indent: int) -> str:
 def expected(distribution: Distribution) -> str:
     """What the distribution's `__init__.py` must contain now."""
     file = distribution.source / "__init__.py"
-    docstring = None
-    if file.exists():
-        docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")), clean=False)
-    return render(docstring or distribution.description, collect(distribution.source))
+    docstring = _docstring(file.read_text(encoding="utf-8")) if file.exists() else None
+    return render(docstring or f'"""{distribution.description}"""', collect(distribution.source))
+
+
+def _docstring(source: str) -> str | None:
+    """A module's docstring as it is written, quotes and escapes included."""
+    match ast.parse(source).body:
+        case [ast.Expr(value=ast.Constant(value=str()) as docstring), *_]:
+            return ast.get_source_segment(source, docstring)
+        case _:
+            return None
 
 
 def check(distribution: Distribution, *, fix: bool = False) -> list[str]:

@@ -1,7 +1,7 @@
 """Every error that nestpy-{{name}} raises.
 
-    NestPyError
-    └── {{class}}Error    anything this distribution refuses
+NestPyError
+└── {{class}}Error    anything this distribution refuses
 """
 
 from __future__ import annotations

@@ -1,0 +1,106 @@
+"""The wheels, and nothing but the wheels, make an application."""
+
+import email
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+from build_all import build
+from workspace import ROOT, distributions
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+_INSTALLED = """
+import importlib.metadata as metadata, json
+found = [each for each in metadata.distributions() if each.name.startswith("nestpy")]
+print(json.dumps({each.name: json.loads(each.read_text("direct_url.json"))["url"] for each in found}))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    built = build(tmp_path_factory.mktemp("wheels"), "wheel")
+    return {wheel.name.partition("-")[0].replace("_", "-"): wheel for wheel in built}
+
+
+def _uv() -> str:
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    assert uv is not None, "uv is part of the environment that `make setup` creates"
+    return uv
+
+
+@pytest.fixture
+def python(wheels: dict[str, Path], tmp_path: Path) -> Path:
+    """The interpreter of an empty environment that holds core, http and what they require."""
+    environment = tmp_path / "environment"
+    subprocess.run([_uv(), "venv", "--quiet", "--python", sys.executable, environment], check=True)
+    interpreter = environment / "bin" / "python"
+    chosen = [wheels["nestpy-core"], wheels["nestpy-http"]]
+    subprocess.run([_uv(), "pip", "install", "--quiet", "--python", interpreter, *chosen], check=True)
+    return interpreter
+
+
+def _clean_environment(**extra: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key in {"HOME", "LANG", "PATH", "TMPDIR"}}
+    return kept | extra
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _first_answer(url: str, process: subprocess.Popen[bytes], seconds: float = 30) -> str:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return response.read().decode()
+        except OSError:
+            assert process.poll() is None, f"the application ended with code {process.returncode}"
+            assert time.monotonic() < deadline, f"no answer within {seconds} s"
+            time.sleep(0.05)
+
+
+def test_every_distribution_becomes_a_typed_wheel_with_its_own_package_alone(wheels: dict[str, Path]) -> None:
+    assert set(wheels) == {each.name for each in distributions()}
+    for each in distributions():
+        with zipfile.ZipFile(wheels[each.name]) as archive:
+            names = archive.namelist()
+            metadata = email.message_from_bytes(archive.read(next(name for name in names if name.endswith("METADATA"))))
+        assert {name.partition("/")[0] for name in names} == {
+            each.import_name,
+            f"{each.import_name}-{each.version}.dist-info",
+        }
+        assert f"{each.import_name}/py.typed" in names
+        assert any(name.endswith("licenses/LICENSE") for name in names)
+        assert metadata["Version"] == each.version
+
+
+def test_core_and_http_alone_serve_the_first_example(wheels: dict[str, Path], python: Path, tmp_path: Path) -> None:
+    application = tmp_path / "application"
+    application.mkdir()
+    shutil.copyfile(ROOT / "examples" / "app" / "main.py", application / "main.py")
+    port = _free_port()
+    environment = _clean_environment(NESTPY_HTTP__PORT=str(port))
+    process = subprocess.Popen([python, "main.py"], cwd=application, env=environment)
+    try:
+        assert _first_answer(f"http://127.0.0.1:{port}/", process) == "Hello World"
+        process.terminate()
+        assert process.wait(40) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+    printed = subprocess.run(
+        [python, "-c", _INSTALLED], cwd=application, env=environment, check=True, capture_output=True, text=True
+    )
+    assert json.loads(printed.stdout) == {name: wheels[name].as_uri() for name in ("nestpy-core", "nestpy-http")}

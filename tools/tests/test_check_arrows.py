@@ -1,0 +1,71 @@
+import pytest
+from check_arrows import check, imported_siblings
+
+EVERY_WAY_TO_IMPORT = {
+    "a statement": "import nestpy_orm",
+    "a submodule": "import nestpy_orm._session as session",
+    "from": "from nestpy_orm import Repository",
+    "inside a function": "def read():\n    from nestpy_orm import Repository",
+    "for type checkers": ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from nestpy_orm import Repository"),
+    "inside try": "try:\n    import nestpy_orm\nexcept ImportError:\n    pass",
+    "by name": "import importlib\nimportlib.import_module('nestpy_orm')",
+    "by bare name": "from importlib import import_module\nimport_module('nestpy_orm._session')",
+    "by dunder": "__import__('nestpy_orm')",
+}
+
+
+@pytest.mark.parametrize("source", EVERY_WAY_TO_IMPORT.values(), ids=EVERY_WAY_TO_IMPORT.keys())
+def test_an_undrawn_import_is_found_however_it_is_written(monorepo, source) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.write("packages/nestpy-foo/src/nestpy_foo/_planted.py", source)
+    (problem,) = check(package)
+    assert "_planted.py:" in problem
+    assert problem.endswith("`nestpy-foo` must not import `nestpy-orm`")
+
+
+def test_an_undrawn_requirement_is_found_even_in_an_extra(monorepo) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.edit(
+        "packages/nestpy-foo/pyproject.toml",
+        "\n[project.urls]",
+        '\n[project.optional-dependencies]\nmore = ["nestpy_orm[fast] >=0.1,<0.2"]\n\n[project.urls]',
+    )
+    (problem,) = check(package)
+    assert problem.endswith("pyproject.toml: `nestpy-foo` must not depend on `nestpy-orm`")
+
+
+@pytest.mark.parametrize("name", ["nestpy-openapi", "nestpy-graphql", "nestpy-mcp", "nestpy-health"])
+def test_four_distributions_may_stand_on_http(monorepo, name) -> None:
+    package = monorepo.add(name)
+    monorepo.edit(f"packages/{name}/pyproject.toml", '<0.2"]', '<0.2", "nestpy-http>=0.1,<0.2"]')
+    monorepo.write(f"packages/{name}/src/{package.import_name}/_route.py", "import nestpy_http")
+    assert check(package) == []
+
+
+def test_testing_may_not_stand_on_http(monorepo) -> None:
+    package = monorepo.add("nestpy-testing")
+    monorepo.write("packages/nestpy-testing/src/nestpy_testing/_client.py", "def f():\n    import nestpy_http")
+    (problem,) = check(package)
+    assert problem.endswith("_client.py:2: `nestpy-testing` must not import `nestpy-http`")
+
+
+def test_core_stands_on_nothing(monorepo) -> None:
+    package = monorepo.add("nestpy-core")
+    monorepo.edit("packages/nestpy-core/pyproject.toml", '["nestpy-core>=0.1,<0.2"]', "[]")
+    monorepo.write("packages/nestpy-core/src/nestpy_core/_planted.py", "import nestpy_http")
+    (problem,) = check(package)
+    assert problem.endswith("`nestpy-core` must not import `nestpy-http`")
+
+
+def test_a_drawn_import_needs_a_requirement(monorepo) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.edit("packages/nestpy-foo/pyproject.toml", '["nestpy-core>=0.1,<0.2"]', "[]")
+    assert [problem.partition(": ")[2] for problem in check(package)] == [
+        "imports `nestpy-core`, which pyproject.toml does not require"
+    ]
+
+
+def test_other_libraries_and_relative_imports_are_no_siblings(tmp_path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("import nestpy\nimport msgspec\nfrom . import nestpy_orm\nfrom .nestpy_orm import x\n")
+    assert list(imported_siblings(file)) == []
