@@ -166,9 +166,5 @@ def _fill(filled: _Filled, field: ConfigField, found: Found) -> None:
     except ConversionError as error:
         wanted = str(error)
     rule = f"must be {wanted} (from {found.origin})"
-    hint = (
-        f"Correct {found.origin}."
-        if field.default is None
-        else f"Correct {found.origin}, or remove it for the default."
-    )
-    filled.problems.append(ConfigurationError(field.setting, rule, hints=(hint,)))
+    remedy = "" if field.default is None else ", or remove it for the default"
+    filled.problems.append(ConfigurationError(field.setting, rule, hints=(f"Correct {found.origin}{remedy}.",)))

@@ -26,7 +26,7 @@ _PREFIX = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 _POSITION = re.compile(r"at (line \d+, column \d+|end of document)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Layer:
     """One file of the cascade, or the real environment, as names and texts."""
 
@@ -117,7 +117,8 @@ class _Reader:
         text = self.text(path, label)
         if text is None:
             if named:
-                self.problem("config_file", f"must name a file that exists (`{label}`)", f"Create `{label}`.")
+                rule = f"must name a file that exists, and `{label}` does not"
+                self.problem("config_file", rule, f"Create `{label}`, or remove what names it.")
             return {}, ""
         return self.tables(text, label), label
 
