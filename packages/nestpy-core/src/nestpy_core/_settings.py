@@ -7,7 +7,7 @@ from dataclasses import dataclass, field as dataclass_field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._construct import construct
+from ._build_section import build_section
 from ._conversion import ConversionError
 from ._lookup import Found, find, hidden_by
 from ._names import name_of
@@ -134,7 +134,7 @@ class Settings:
 
     def _build(self, section: Section, filled: _Filled, built: dict[type, object]) -> None:
         raw, origins = ([found.value for found in filled.found], [found.origin for found in filled.found])
-        result = construct(section.meta, filled.values, raw, origins)
+        result = build_section(section.meta, filled.values, raw, origins)
         if isinstance(result, ConfigurationError):
             filled.problems.append(result)
         else:
