@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._field_type import annotations_in
 from ._names import name_of
+from ._setting_types import annotations_in
 from .errors import DefinitionError
 
 if TYPE_CHECKING:

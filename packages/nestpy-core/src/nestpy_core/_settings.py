@@ -7,12 +7,12 @@ from dataclasses import dataclass, field as dataclass_field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._build_section import build_section
-from ._conversion import ConversionError
-from ._lookup import Found, find, hidden_by
 from ._names import name_of
 from ._section import Pin, Section, merged, pin_problems, shape_problems, shared
-from ._sources import Sources, read_sources
+from ._section_build import build_section
+from ._setting_lookup import Found, find, hidden_by
+from ._setting_sources import Sources, read_sources
+from ._setting_values import ConversionError
 from ._unknown_settings import UnknownSetting, unknown_settings
 from .errors import ConfigurationError
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._sources import DEFAULT_PREFIX, PREFIX_VARIABLE, Sources
+from ._setting_sources import DEFAULT_PREFIX, PREFIX_VARIABLE, Sources
 
 if TYPE_CHECKING:
     from ._section import Section

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._conversion import from_text, from_value
+from ._setting_values import from_text, from_value
 
 if TYPE_CHECKING:
     from ._config import ConfigField

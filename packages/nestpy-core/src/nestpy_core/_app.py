@@ -1,0 +1,247 @@
+"""The application: verified and compiled when made, startable any number of times, an RSGI and ASGI callable."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+from ._app_config import AppConfig
+from ._boot import Plan, prepare
+from ._compile import CompiledFunction
+from ._container import Context
+from ._graph import Graph
+from ._hooks import Edge, Transport
+from ._module import DynamicModule
+from ._provider import Provider
+from ._serve import Run, event_loop_factory
+from ._settings import Settings
+from .errors import BootError, ConfigurationError, NestPyError
+
+__all__ = ("App",)
+
+EXIT_FAILURE = 1
+EXIT_CONFIGURATION = 78
+
+Kernel = Callable[..., Awaitable[None]]
+
+
+class App:
+    """An application, made from its root module.
+
+    The whole graph is verified and every handler compiled here; nothing is constructed and no port is
+    bound before the app starts. `run` serves it; so do ``granian --interface rsgi main:app`` and
+    ``uvicorn main:app``.
+
+    Attributes:
+        root: the root module.
+        graph: everything the app consists of.
+        edges: what serves it.
+    """
+
+    def __init__(
+        self,
+        root: type | DynamicModule,
+        *,
+        overrides: Iterable[Provider] = (),
+        plugins: Iterable[object] = (),
+        environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        """Verify and compile.
+
+        Args:
+            root: a module class, or the result of its ``for_root(…)``.
+            overrides: bindings that replace those of their tokens, for tests.
+            plugins: plugins beside the installed ones, for tests.
+            environ: the variables to read settings from; by default those of the process.
+            directory: where ``.env`` files and ``nestpy.toml`` lie; by default the working directory.
+
+        Raises:
+            BootError: everything that is wrong with the app.
+        """
+        self.root = root
+        self._rsgi: Kernel | None = None
+        self._asgi: Kernel | None = None
+        self._run: Run | None = None
+        self._task: asyncio.Task[None] | None = None
+        try:
+            settings = Settings.read(environ=environ, directory=directory)
+            self._plan = prepare(root, settings, overrides, plugins)
+        except NestPyError:
+            _report_when_uncaught()
+            raise
+
+    @property
+    def plan(self) -> Plan:
+        """The verified and compiled application."""
+        return self._plan
+
+    @property
+    def graph(self) -> Graph:
+        """Everything the app consists of."""
+        return self._plan.graph
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """What serves the app."""
+        return self._plan.edges
+
+    @property
+    def functions(self) -> list[CompiledFunction]:
+        """Every compiled handler, with its printable source."""
+        return self._plan.compiler.functions
+
+    # -- running alone
+
+    def run(self) -> NoReturn:
+        """Serve every edge until SIGINT or SIGTERM, drain, and exit the process.
+
+        The exit code is 0 after a drain, 78 for a configuration error, 1 for a failure while starting
+        or running, and 128 plus the signal's number after a second signal.
+        """
+        from ._console import configure_logging, report_failure
+
+        configure_logging(self.graph.sections[AppConfig])
+        run = self._new_run([transport for edge in self.edges if (transport := edge.transport()) is not None])
+        with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+            runner.run(self._serve(run))
+        if run.failure is not None:
+            report_failure(run.failure)
+            sys.exit(EXIT_CONFIGURATION if isinstance(run.failure, ConfigurationError) else EXIT_FAILURE)
+        sys.exit(0)
+
+    async def _serve(self, run: Run) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_signal(number: int) -> None:
+            if run.draining.is_set():
+                os._exit(128 + number)
+            run.drain()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal, int(number))
+        await run()
+
+    def _new_run(self, transports: list[Transport]) -> Run:
+        self._run = Run(self._plan, transports)
+        return self._run
+
+    # -- scripts and tests
+
+    @contextlib.asynccontextmanager
+    async def create_context(self) -> AsyncIterator[Context]:
+        """Start the app without its transports, give its providers, drain.
+
+        Raises:
+            StartError: a factory, constructor or init hook failed.
+        """
+        run = self._new_run([])
+        task = asyncio.create_task(run())
+        try:
+            await run.started.wait()
+            if run.failure is not None:
+                raise run.failure
+            self._enter()
+            yield Context(run.container)
+        finally:
+            self._leave()
+            run.drain()
+            await task
+
+    def _enter(self) -> None:
+        self._rsgi = next((edge.rsgi for edge in self.edges if hasattr(edge, "rsgi")), None)
+        self._asgi = next((edge.asgi for edge in self.edges if hasattr(edge, "asgi")), None)
+
+    def _leave(self) -> None:
+        self._rsgi = self._asgi = None
+
+    # -- under a foreign server
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start with the server's worker; with a running loop the first request waits for the start."""
+        self._begin(loop)
+        if not loop.is_running():
+            loop.run_until_complete(self._ensure_started())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drain with the server's worker."""
+        self._end()
+        if not loop.is_running() and self._task is not None:
+            loop.run_until_complete(self._task)
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Handle one RSGI request."""
+        if self._rsgi is None:
+            await self._ensure_started()
+        assert self._rsgi is not None  # noqa: S101  # `_ensure_started` sets it or raises
+        await self._rsgi(scope, protocol)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle one ASGI request, WebSocket or lifespan."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if self._asgi is None:
+            await self._ensure_started()
+        assert self._asgi is not None  # noqa: S101  # as above
+        await self._asgi(scope, receive, send)
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            await self._ensure_started()
+        except Exception as error:  # noqa: BLE001  # the server reports it
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._end()
+        if self._task is not None:
+            await self._task
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        config: AppConfig = self.graph.sections[AppConfig]
+        edges = [edge for edge in self.edges if not hasattr(edge, "rsgi")] if config.edges == "all" else []
+        run = self._new_run([transport for edge in edges if (transport := edge.transport()) is not None])
+        self._task = loop.create_task(run())
+
+    async def _ensure_started(self) -> None:
+        """Start once, however many requests wait for it: whoever comes first makes the task."""
+        if self._task is None or (self._run is not None and self._run.finished.is_set()):
+            self._begin(asyncio.get_running_loop())
+        run = self._run
+        assert run is not None  # noqa: S101  # `_begin` sets it
+        await run.started.wait()
+        if run.failure is not None:
+            raise run.failure
+        self._enter()
+        if self._rsgi is None:
+            raise NestPyError(
+                f"`{self.graph.root.label}` answers no requests.\nHint: import `HttpModule` of nestpy-http in it"
+            )
+
+    def _end(self) -> None:
+        self._leave()
+        if self._run is not None:
+            self._run.drain()
+
+
+def _report_when_uncaught() -> None:
+    """Let an uncaught boot error print as its report and end the process with 78, not with a traceback and 1."""
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _print_report
+
+
+def _print_report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, BootError | ConfigurationError):
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EXIT_CONFIGURATION)
+    sys.__excepthook__(kind, error, trace)

@@ -1,0 +1,76 @@
+"""Takes an application from declarations to compiled code: collect, link, verify, compile."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from . import _plugins
+from ._collect import collect
+from ._compile import Compiler
+from ._graph import Graph
+from ._hooks import Edge
+from ._link import link
+from ._module import DynamicModule
+from ._provider import Provider
+from ._settings import Settings
+from ._verify import unserved, verify
+from .errors import BootError
+
+if TYPE_CHECKING:
+    import pluggy
+
+logger = logging.getLogger("nestpy.boot")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """A verified and compiled application, without any instance."""
+
+    graph: Graph
+    edges: tuple[Edge, ...]
+    compiler: Compiler
+    plugins: pluggy.PluginManager
+
+
+def survey(
+    root: type | DynamicModule,
+    settings: Settings,
+    overrides: Iterable[Provider] = (),
+    plugins: Iterable[object] = (),
+) -> Plan:
+    """Collect, link and verify; the graph's `problems` say what is wrong. Nothing is compiled yet."""
+    manager = _plugins.load(plugins)
+    graph = collect(root, manager.hook, settings, overrides)
+    link(graph)
+    graph.problems.extend(verify(graph))
+    edges = tuple(edge for edge in manager.hook.nestpy_edge(graph=graph) if edge is not None)
+    graph.problems.extend(unserved(graph, edges))
+    for edge in edges:
+        graph.problems.extend(edge.verify())
+    for problems in manager.hook.nestpy_verify(graph=graph):
+        graph.problems.extend(problems or ())
+    return Plan(graph, edges, Compiler(graph, manager.hook), manager)
+
+
+def prepare(
+    root: type | DynamicModule,
+    settings: Settings,
+    overrides: Iterable[Provider] = (),
+    plugins: Iterable[object] = (),
+) -> Plan:
+    """Survey and compile.
+
+    Raises:
+        BootError: the application has problems; all of them.
+    """
+    plan = survey(root, settings, overrides, plugins)
+    if plan.graph.problems:
+        raise BootError(plan.graph.root.label, plan.graph.problems)
+    for notice in plan.graph.notices:
+        logger.info(notice)
+    for edge in plan.edges:
+        edge.compile(plan.compiler)
+    return plan

@@ -1,0 +1,338 @@
+"""Compiles each handler of each edge to one specialised function, layers and request scope inlined."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import anyio.to_thread
+
+from ._construct import Construction
+from ._graph import Graph, LayerUse
+from ._handler import Handler, HandlerMarker
+from ._layer import caught_by
+from ._source import CompiledFunction, Source, identifier
+from ._verify import needs_of
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from ._context import ExecutionContext
+
+__all__ = ("Compiler", "HandlerCode", "Instrument")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Instrument:
+    """What wraps each call of a handler, as `nestpy_instrument` returns it.
+
+    Attributes:
+        token: a singleton provider. At the site ``operation`` it has ``begin(subject) -> state`` and
+            ``end(state, outcome, error)``, both sync, around everything; *subject* and *outcome* are the
+            edge's (HTTP: the scope and the status). At the site ``work`` it has ``begin(context)``, which
+            returns an async context manager around interceptors, pipes and handler.
+        site: where it stands.
+    """
+
+    token: Any  # a token
+    site: Literal["operation", "work"] = "operation"
+
+
+class HandlerCode(Protocol):
+    """What an edge writes of one compiled function; core writes the layers between.
+
+    The names ``result``, ``error``, ``verdict``, ``context`` and ``outcome`` belong to core.
+
+    Attributes:
+        name: the function's name, any text.
+        filename: what tracebacks call the file.
+        signature: its parameters, for instance ``scope, protocol``.
+        subject: an expression that operation instruments begin with.
+        failed: an expression that turns the exception ``error`` into a result.
+    """
+
+    name: str
+    filename: str
+    signature: str
+    subject: str
+
+    def context(self, out: Source) -> str:
+        """Return an expression that builds the edge's `ExecutionContext`."""
+        ...
+
+    def carrier(self, token: type, out: Source) -> str:
+        """Return an expression for a token that this edge carries; `ExecutionContext` is core's."""
+        ...
+
+    def arguments(self, out: Source, pipes: Pipes) -> dict[str, str]:
+        """Write what extracts the arguments; return an expression for each parameter that is not injected."""
+        ...
+
+    def refusal(self, out: Source) -> str:
+        """Return an expression that turns ``verdict`` (False, a `Denial` or an exception) into a result."""
+        ...
+
+    def answer(self, out: Source, *, plain: bool, observed: bool) -> None:
+        """Write what answers with ``result``.
+
+        Args:
+            out: where to write.
+            plain: whether ``result`` can only be what the handler returned.
+            observed: whether instruments read ``outcome``, which must then be set.
+        """
+        ...
+
+    def failure(self, out: Source, *, observed: bool) -> None:
+        """Write what answers to the exception ``error``, then return."""
+        ...
+
+
+class Pipes:
+    """Writes the pipes of one handler where its edge asks for them."""
+
+    def __init__(self, out: Source, construction: Construction, uses: Sequence[LayerUse]) -> None:
+        self._out = out
+        self._construction = construction
+        self._uses = uses
+
+    @property
+    def bound(self) -> bool:
+        """Whether any pipe is bound to the handler, its host or globally."""
+        return bool(self._uses)
+
+    def apply(self, variable: str, parameter: Any, own: Sequence[Any] = ()) -> None:
+        """Send *variable* through the bound pipes, then through the parameter's *own* ones (instances)."""
+        for use in (*self._uses, *(LayerUse(type(pipe), None, pipe, "method") for pipe in own)):
+            call = self._construction.layer_method(use, "transform", self._out)
+            constant = self._out.constant(parameter, f"parameter_{parameter.name}")
+            self._out.line(f"{variable} = {call}({variable}, {constant})")
+
+
+class Compiler:
+    """Compiles the handlers of a verified graph; one for each app.
+
+    Attributes:
+        graph: the verified graph.
+        functions: everything compiled so far, in order.
+    """
+
+    def __init__(self, graph: Graph, hooks: pluggy.HookRelay) -> None:
+        self.graph = graph
+        self.functions: list[CompiledFunction] = []
+        self._hooks = hooks
+
+    def handler(self, handler: Handler, marker: HandlerMarker, code: HandlerCode) -> CompiledFunction:
+        """Compile one handler for one of its markers."""
+        instruments = self._instruments(handler, marker)
+        return self._finish(_Function(self.graph, handler, code, instruments))
+
+    def unmatched(self, code: HandlerCode) -> CompiledFunction:
+        """Compile what answers where nothing matched: the global interceptors around the edge's own result.
+
+        ``code.arguments`` writes the assignment of ``result``.
+        """
+        return self._finish(_Function(self.graph, None, code, self._instruments(None, None)))
+
+    def _instruments(self, handler: Handler | None, marker: HandlerMarker | None) -> list[Instrument]:
+        found = self._hooks.nestpy_instrument(handler=handler, marker=marker)
+        return [instrument for several in found for instrument in several or ()]
+
+    def _finish(self, function: _Function) -> CompiledFunction:
+        compiled = function.write()
+        self.functions.append(compiled)
+        return compiled
+
+
+class _Function:
+    """Writes one function from the outside in; each method writes its layer around the next."""
+
+    def __init__(
+        self, graph: Graph, handler: Handler | None, code: HandlerCode, instruments: Sequence[Instrument]
+    ) -> None:
+        self.graph = graph
+        self.handler = handler
+        self.code = code
+        self.out = Source()
+        self.construction = Construction(graph, handler, code)
+        self.operations = [item for item in instruments if item.site == "operation"]
+        self.works = [item for item in instruments if item.site == "work"]
+        layers = handler.layers if handler else {"interceptors": graph.global_layers.get("interceptors", ())}
+        self.guards = layers.get("guards", ())
+        self.pipes = layers.get("pipes", ())
+        self.filters = tuple(reversed(layers.get("filters", ())))
+        self.outer = [use for use in layers.get("interceptors", ()) if use.site == "global"]
+        self.inner = [use for use in layers.get("interceptors", ()) if use.site != "global"]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the result can only be what the handler returned."""
+        return not (self.guards or self.outer or self.inner or self.filters) and self.handler is not None
+
+    def write(self) -> CompiledFunction:
+        name = identifier(self.code.name)
+        with self.out.block(f"async def {name}({self.code.signature}):"), self._observed(), self._scoped():
+            with self.out.block("try:"):
+                self._outermost()
+            with self.out.block("except Exception as error:"):
+                if self.operations:
+                    self.out.line("failure = error")
+                self.code.failure(self.out, observed=bool(self.operations))
+        return CompiledFunction(name, self.code.filename, self.out)
+
+    # -- instruments and request scope
+
+    @contextlib.contextmanager
+    def _observed(self) -> Iterator[None]:
+        if not self.operations:
+            yield
+            return
+        self.out.line("outcome = failure = None")
+        states = []
+        for item in self.operations:
+            state = self.out.fresh("state")
+            target = self.out.instance(self.graph.bindings_of(item.token)[0])
+            self.out.line(f"{state} = {target}.begin({self.code.subject})")
+            states.append((target, state))
+        with self.out.block("try:"):
+            yield
+        with self.out.block("finally:"):
+            for target, state in reversed(states):
+                self.out.line(f"{target}.end({state}, outcome, failure)")
+
+    @contextlib.contextmanager
+    def _scoped(self) -> Iterator[None]:
+        needed = needs_of(self.handler, self.graph) if self.handler else [
+            use.binding for use in self.outer if use.binding is not None
+        ]
+        if not self.construction.owes_cleanup(needed):
+            yield
+            return
+        stack = self.out.constant(contextlib.AsyncExitStack, "AsyncExitStack")
+        with self.out.block(f"async with {stack}() as stack:"):
+            yield
+
+    # -- layers, from the outside in
+
+    def _outermost(self) -> None:
+        self.construction.needs_context = bool(self.guards or self.outer or self.inner or self.works)
+        if self.construction.needs_context or self._carries_context():
+            self.construction.write_context(self.out)
+        if self.outer and self.filters:
+            self._filtered(lambda: self._intercepted(self.outer, self._guarded))
+        else:
+            self._intercepted(self.outer, self._guarded)
+        self.code.answer(self.out, plain=self.plain, observed=bool(self.operations))
+
+    def _carries_context(self) -> bool:
+        return self.handler is not None and self.construction.reaches_context(needs_of(self.handler, self.graph))
+
+    def _intercepted(self, uses: Sequence[LayerUse], inside: Callable[[], None]) -> None:
+        if not uses:
+            inside()
+            return
+        use, rest = uses[0], uses[1:]
+        if hasattr(use.layer, "intercept"):
+            intercept = self.construction.layer_method(use, "intercept", self.out)
+            call_next = self.out.fresh("call_next")
+            with self.out.block(f"async def {call_next}():"), self.construction.nested():
+                self._intercepted(rest, inside)
+                self.out.line("return result")
+            self.out.line(f"result = {intercept}(context, {call_next})")
+            return
+        if hasattr(use.layer, "before"):
+            self.out.line(f"{self.construction.layer_method(use, 'before', self.out)}(context)")
+        after = self.construction.layer_method(use, "after", self.out) if hasattr(use.layer, "after") else None
+        self._intercepted(rest, inside)
+        if after:
+            self.out.line(f"result = {after}(context, result)")
+
+    def _guarded(self) -> None:
+        if not self.guards:
+            self._filtered(self._worked)
+            return
+        if self.outer:
+            with self.out.block("try:"):
+                self._verdict()
+            with self.out.block("except Exception as error:"):
+                self.out.line("verdict = error")
+        else:
+            self._verdict()
+        with self.out.block("if verdict is True:"), self.construction.nested():
+            self._filtered(self._worked)
+        with self.out.block("else:"):
+            self.out.line(f"result = {self.code.refusal(self.out)}")
+
+    def _verdict(self) -> None:
+        for number, use in enumerate(self.guards):
+            with self.out.block("if verdict is True:") if number else contextlib.nullcontext():
+                call = self.construction.layer_method(use, "can_activate", self.out)
+                self.out.line(f"verdict = {call}(context)")
+
+    def _filtered(self, inside: Callable[[], None]) -> None:
+        if not self.filters:
+            inside()
+            return
+        with self.out.block("try:"), self.construction.nested():
+            inside()
+        with self.out.block("except Exception as error:"), self.construction.nested():
+            if not self.construction.has_context:
+                self.construction.write_context(self.out)
+            apply = self.out.constant(apply_filters, "apply_filters")
+            chain = "".join(f"{self._filter(use)}, " for use in self.filters)
+            self.out.line(f"result = await {apply}(error, context, ({chain}))")
+
+    def _filter(self, use: LayerUse) -> str:
+        types = self.out.constant(caught_by(use.layer), f"caught_by_{use.layer.__name__}")
+        return f"({types}, {self.construction.bound(use, 'catch', self.out)})"
+
+    def _worked(self) -> None:
+        with contextlib.ExitStack() as blocks:
+            for item in self.works:
+                target = self.out.instance(self.graph.bindings_of(item.token)[0])
+                blocks.enter_context(self.out.block(f"async with {target}.begin(context):"))
+            self._intercepted(self.inner, self._called)
+
+    def _called(self) -> None:
+        arguments = self.code.arguments(self.out, Pipes(self.out, self.construction, self.pipes))
+        if self.handler is None:
+            return
+        for parameter in self.handler.parameters:
+            if parameter.inject is not None:
+                targets = self.graph.injected[self.handler.host, self.handler.name, parameter.name]
+                arguments[parameter.name] = self.construction.many(parameter.inject, targets, self.out)
+        given = ", ".join(
+            f"{parameter.name}={arguments[parameter.name]}"
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            else arguments[parameter.name]
+            for parameter in self.handler.parameters
+        )
+        self.out.line(f"result = {self._call(self.handler, given)}")
+
+    def _call(self, handler: Handler, given: str) -> str:
+        target = self.construction.host_method(handler, self.out)
+        if handler.blocking:
+            run = self.out.constant(anyio.to_thread.run_sync, "run_in_thread")
+            partial = self.out.constant(functools.partial, "partial")
+            return f"await {run}({partial}({target}, {given}))" if given else f"await {run}({target})"
+        return f"await {target}({given})" if handler.is_async else f"{target}({given})"
+
+
+async def apply_filters(
+    error: Exception, context: ExecutionContext, chain: Sequence[tuple[tuple[type[Exception], ...], Any]]
+) -> Any:
+    """Offer *error* to each filter in turn, nearest first; one that raises passes its error on to the next."""
+    if getattr(error, "__nestpy_filtered__", False):
+        raise error
+    for types, catch in chain:
+        if isinstance(error, types):
+            try:
+                result = catch(error, context)
+                return await result if inspect.isawaitable(result) else result
+            except Exception as raised:  # noqa: BLE001  # what a filter raises goes to the next one
+                error = raised
+    error.__nestpy_filtered__ = True  # type: ignore[attr-defined]  # so that each filter sees it once
+    raise error

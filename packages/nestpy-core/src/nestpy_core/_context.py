@@ -1,0 +1,59 @@
+"""The execution context that layers receive, and the reflector that reads typed metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from ._provider import injectable
+
+if TYPE_CHECKING:
+    from ._handler import Handler
+
+__all__ = ("ExecutionContext", "Reflector")
+
+T = TypeVar("T")
+
+
+class ExecutionContext:
+    """One unit of work, as its layers see it; every edge subclasses it with what it knows.
+
+    It exists only for handlers with a layer (or parameter) that reads it.
+
+    Attributes:
+        edge: the edge's name, for instance ``http``.
+        handler: the matched handler; None where nothing matched (an HTTP 404 or 405).
+    """
+
+    __slots__ = ("_state", "handler")
+
+    edge: ClassVar[str] = ""
+
+    def __init__(self, handler: Handler | None) -> None:
+        self.handler = handler
+        self._state: dict[str, Any] | None = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What layers attach for each other and for the handler; made when first read."""
+        if self._state is None:
+            self._state = {}
+        return self._state
+
+    def meta(self, kind: type[T]) -> T | None:
+        """Return the nearest `@meta` value of class *kind*: the method's, else its host's, else None."""
+        found = () if self.handler is None else self.handler.meta.get(kind, ())
+        return found[0] if found else None  # type: ignore[return-value]  # the mapping is by class
+
+
+@injectable
+class Reflector:
+    """Reads the typed metadata that `@meta(…)` attached to the handler that a context is about."""
+
+    def get(self, kind: type[T], context: ExecutionContext) -> T | None:
+        """Return the nearest value of class *kind*, or None."""
+        return context.meta(kind)
+
+    def get_all(self, kind: type[T], context: ExecutionContext) -> tuple[T, ...]:
+        """Return every value of class *kind*, the method's before its host's."""
+        found = () if context.handler is None else context.handler.meta.get(kind, ())
+        return found  # type: ignore[return-value]  # the mapping is by class

@@ -1,0 +1,159 @@
+"""The graph: modules, bindings, hosts and handlers, as collect found them and link joined them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from ._names import name_of, qualified
+from ._provider import Scope
+
+if TYPE_CHECKING:
+    from ._handler import Handler, HandlerMarker, HostMarker
+    from ._hints import Argument, Dependency
+    from ._layer import Family
+    from ._settings import Settings
+    from .contracts import Endpoint, Operation
+    from .errors import Problem
+
+__all__ = ("Binding", "Graph", "LayerUse", "ModuleNode")
+
+BindingKind = Literal["class", "value", "factory", "existing", "carrier", "settings"]
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class ModuleNode:
+    """One module of the app.
+
+    Attributes:
+        cls: the module class; None for what a plugin or core contributes.
+        label: how messages name it.
+        imports: the modules it imports.
+        bindings: what it provides.
+        exports: tokens and module classes; None exports by Python's rule.
+        shared: whether the root's import makes its exports visible everywhere.
+    """
+
+    cls: type | None
+    label: str
+    shared: bool = False
+    imports: list[ModuleNode] = dataclasses.field(default_factory=list)
+    bindings: list[Binding] = dataclasses.field(default_factory=list)
+    exports: list[Any] | None = None  # tokens and module classes
+
+    def __repr__(self) -> str:
+        """Show the label."""
+        return f"<module {self.label}>"
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Binding:
+    """One provider of the app: a token, how its instance is made, and the module that owns it.
+
+    Attributes:
+        token: what consumers ask for.
+        kind: class, value, factory, existing, carrier (an edge gives it per call) or settings.
+        source: the class, value, factory, other token, edge names or configuration section.
+        module: the owner.
+        scope: lifetime.
+        arguments: the constructor's or factory's injected arguments, in order.
+        links: for each argument the bindings it gets; empty for an absent optional one.
+    """
+
+    token: Any  # a class, a generic alias or a Token
+    kind: BindingKind
+    source: Any  # what `kind` says
+    module: ModuleNode
+    scope: Scope = Scope.SINGLETON
+    multi: bool = False
+    order: int = 0
+    default: bool = False
+    implicit: bool = False
+    arguments: tuple[tuple[Argument, Dependency], ...] = ()
+    constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    links: tuple[tuple[Binding, ...], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The token's short name."""
+        return name_of(self.token)
+
+    def dependencies(self) -> Iterator[tuple[str, Binding]]:
+        """Yield every binding it is built from, with the field's or parameter's name."""
+        for (argument, _), targets in zip(self.arguments, self.links, strict=False):
+            for target in targets:
+                yield argument.name, target
+
+    def __repr__(self) -> str:
+        """Show token and module."""
+        return f"<{self.kind} {self.label} in {self.module.label}>"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LayerUse:
+    """One layer of one handler: a binding, or an instance that a decorator was given.
+
+    Attributes:
+        layer: the class whose methods say what the layer does.
+        binding: where its instance comes from; None for a ready instance.
+        instance: that instance.
+        site: ``global``, ``host`` or ``method``.
+    """
+
+    layer: type
+    binding: Binding | None
+    instance: Any  # the instance a decorator was given
+    site: Literal["global", "host", "method"]
+
+
+@dataclasses.dataclass(slots=True)
+class Graph:
+    """Everything that an application consists of, before any of it is constructed.
+
+    Attributes:
+        root: the root module.
+        modules: every module, the root first, then in order of import.
+        bindings: every provider, in order of module and listing.
+        handlers: every handler of every edge, in order of host and definition.
+        injected: what each ``Inject[…]`` parameter gets, by host, method and parameter name.
+        global_layers: the layers bound to `APP_GUARD` and its siblings, by family.
+        endpoints: what plugins mount beside the hosts.
+        operations: what plugins derive from entities.
+        sections: the loaded configuration sections by class.
+        settings: the sources that they were read from.
+        problems: what collect and link found wrong.
+        notices: boot lines for the log.
+    """
+
+    root: ModuleNode
+    settings: Settings
+    modules: list[ModuleNode] = dataclasses.field(default_factory=list)
+    bindings: list[Binding] = dataclasses.field(default_factory=list)
+    handlers: list[Handler] = dataclasses.field(default_factory=list)
+    injected: dict[tuple[Binding, str, str], tuple[Binding, ...]] = dataclasses.field(default_factory=dict)
+    global_layers: dict[Family, tuple[LayerUse, ...]] = dataclasses.field(default_factory=dict)
+    endpoints: list[Endpoint] = dataclasses.field(default_factory=list)
+    operations: list[Operation] = dataclasses.field(default_factory=list)
+    sections: dict[type, Any] = dataclasses.field(default_factory=dict)
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+    notices: list[str] = dataclasses.field(default_factory=list)
+
+    def has(self, module: type) -> bool:
+        """Say whether the app imports a module class."""
+        return any(node.cls is module for node in self.modules)
+
+    def bindings_of(self, token: Any) -> list[Binding]:  # any token
+        """Return the bindings of one token: several only for a multi one (or before verification)."""
+        found = [binding for binding in self.bindings if binding.token == token]
+        return sorted(found, key=lambda binding: (binding.order, qualified(binding.source)))
+
+    def handlers_of(self, edge: str) -> Iterator[tuple[Handler, HostMarker, HandlerMarker]]:
+        """Yield an edge's handlers, once for each of their markers, with their host's marker."""
+        from ._handler import hosts_of
+
+        for handler in self.handlers:
+            host = next((mark for mark in hosts_of(handler.host.source) if mark.edge == edge), None)
+            for marker in handler.markers:
+                if marker.edge == edge and host is not None:
+                    yield handler, host, marker

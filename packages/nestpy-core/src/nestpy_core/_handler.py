@@ -1,0 +1,153 @@
+"""Declares hosts and handlers: the markers that an edge's decorators leave, and what collect makes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from ._metadata import attach, extend, read
+from ._names import name_of
+from ._provider import Scope, declare_provider
+from .errors import DefinitionError
+
+if TYPE_CHECKING:
+    from ._graph import Binding, LayerUse
+    from ._hints import Dependency
+
+__all__ = ("Handler", "HandlerMarker", "HostMarker", "Parameter", "blocking", "declare_handler", "declare_host")
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HostMarker:
+    """What a host decorator leaves on a class; an edge subclasses it with its own options.
+
+    Attributes:
+        edge: the edge's name, for instance ``http``.
+        word: the decorator as users write it, for messages.
+    """
+
+    edge: ClassVar[str] = ""
+    word: ClassVar[str] = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerMarker:
+    """What a handler decorator leaves on a method; an edge subclasses it with its own options.
+
+    Attributes:
+        edge: the edge's name; the class needs a `HostMarker` of the same edge.
+        word: the decorator as users write it, for messages.
+        host_word: the decorator that the class needs, for messages.
+        exposed: whether callers from outside reach it, so that it needs a posture.
+    """
+
+    edge: ClassVar[str] = ""
+    word: ClassVar[str] = ""
+    host_word: ClassVar[str] = ""
+    exposed: ClassVar[bool] = True
+
+
+def declare_host(cls: C, marker: HostMarker, scope: Scope | None = None) -> C:
+    """Make *cls* a host of the marker's edge: a provider whose marked methods the edge compiles.
+
+    Host decorators call this. One class may be the host of several edges and is one instance.
+
+    Raises:
+        DefinitionError: the class is a host of this edge already, or cannot be injected.
+    """
+    if isinstance(cls, type) and any(known.edge == marker.edge for known in hosts_of(cls)):
+        raise DefinitionError(f"`{name_of(cls)}` is decorated with `{marker.word}` twice")
+    declare_provider(cls, scope, marker.word)
+    extend(cls, "hosts", (marker,))
+    return cls
+
+
+def declare_handler(function: F, marker: HandlerMarker) -> F:
+    """Leave *marker* on a method; handler decorators call this. A method may carry several."""
+    if not isinstance(function, FunctionType):
+        raise DefinitionError(f"`{marker.word}` decorates methods, not `{name_of(function)}`")
+    extend(function, "handlers", (marker,))
+    return function
+
+
+def hosts_of(cls: type) -> tuple[HostMarker, ...]:
+    """Return the class's own host markers."""
+    found: tuple[HostMarker, ...] = read(cls, "hosts", ())
+    return found
+
+
+def blocking(function: F) -> F:
+    """Run a sync handler in a worker thread instead of on the event loop."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise DefinitionError(f"`@blocking` is for sync handlers; `{name_of(function)}` is async")
+    attach(function, "blocking", value=True)
+    return function
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a handler.
+
+    Attributes:
+        name: its name in Python.
+        hint: the resolved annotation with its `Annotated` metadata.
+        default: `inspect.Parameter.empty` when a call must give it.
+        inject: what the container gives, for ``Inject[…]``.
+        kind: how Python takes it.
+    """
+
+    name: str
+    hint: Any  # any annotation
+    default: Any  # any value
+    inject: Dependency | None = None
+    kind: inspect._ParameterKind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return self.default is inspect.Parameter.empty
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Handler:
+    """One decorated method of a host, as edges and instruments see it.
+
+    Attributes:
+        host: the provider whose method it is.
+        name: the method's name.
+        function: the undecorated-looking function itself.
+        markers: what the edge decorators left, outermost first.
+        parameters: without `self`.
+        returns: the resolved return annotation, `inspect.Parameter.empty` when there is none.
+        meta: typed metadata by class, the method's before its host's.
+        public: whether `@public` stands on the method or its host.
+        layers: the guards, pipes, interceptors and filters that run, global ones first, each once.
+        blocking: whether it runs in a worker thread.
+    """
+
+    host: Binding
+    name: str
+    function: FunctionType
+    markers: tuple[HandlerMarker, ...]
+    parameters: tuple[Parameter, ...]
+    returns: Any  # any annotation
+    meta: Mapping[type, tuple[object, ...]]
+    public: bool
+    layers: Mapping[str, tuple[LayerUse, ...]]
+    blocking: bool
+
+    @property
+    def label(self) -> str:
+        """``Host.method``, as messages name it."""
+        return f"{name_of(self.host.token)}.{self.name}"
+
+    @property
+    def is_async(self) -> bool:
+        """Whether calling it gives a coroutine."""
+        return inspect.iscoroutinefunction(self.function)

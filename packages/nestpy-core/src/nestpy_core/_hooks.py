@@ -1,0 +1,114 @@
+"""The hook specifications: everything that a plugin can add, and nothing that is called per request."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from ._app import App
+    from ._compile import Compiler, Instrument
+    from ._graph import Graph
+    from ._handler import Handler, HandlerMarker
+    from ._serve import Serving
+    from .contracts import SchemaSupport
+    from .errors import Problem
+
+__all__ = ("Carrier", "Edge", "Hooks", "Transport", "hookimpl")
+
+API = (0, 1)
+"""The version of these hooks; a plugin module states the one it was written for as ``nestpy_api = "0.1"``."""
+
+hookspec = pluggy.HookspecMarker("nestpy")
+hookimpl = pluggy.HookimplMarker("nestpy")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Carrier:
+    """A token whose value an edge gives anew for each call: its request, job or message.
+
+    Request-scoped providers and handler parameters may inject it, on these edges alone.
+    """
+
+    token: type
+    edges: tuple[str, ...]
+
+
+class Transport(Protocol):
+    """What serves an edge while the app runs: a listener, a worker, a ticker."""
+
+    name: str
+
+    async def serve(self, serving: Serving) -> None:
+        """Serve until ``serving.stopping`` is set, then finish what runs and return.
+
+        Call ``serving.ready()`` once calls are accepted. The task is cancelled at the drain deadline.
+        Whatever this raises ends the other transports too and is the process's result.
+        """
+        ...
+
+
+class Edge(Protocol):
+    """A surface of the app: http, graphql, queue. `nestpy_edge` returns one for a graph that has work for it."""
+
+    name: str
+
+    def verify(self) -> Iterable[Problem]:
+        """Return what is wrong with this edge's handlers; nothing has been constructed."""
+        ...
+
+    def compile(self, compiler: Compiler) -> None:
+        """Compile every handler to one function, as code without instances."""
+        ...
+
+    def transport(self) -> Transport | None:
+        """Return what serves this edge, or None when another edge carries it."""
+        ...
+
+
+class Hooks:
+    """Implement any of these with `hookimpl` in the module that the entry point names.
+
+    Entry points stand in the group ``nestpy``. The module imports its real code inside its hooks, so
+    that an installed capability which the app does not import costs nothing. Hooks are synchronous
+    and run at boot.
+    """
+
+    @hookspec
+    def nestpy_collect(self, graph: Graph) -> Iterable[Any] | None:
+        """Contribute to a graph whose modules and hosts are known and whose dependencies are not yet joined.
+
+        Returns:
+            `Provider`, `Carrier`, `Endpoint` and `Operation` objects, visible everywhere. Health
+            indicators are providers of `HealthIndicator` with ``multi=True``. None when the app does
+            not import this capability.
+        """
+
+    @hookspec
+    def nestpy_verify(self, graph: Graph) -> Iterable[Problem] | None:
+        """Return what this capability finds wrong with the joined graph; all problems are reported at once."""
+
+    @hookspec
+    def nestpy_edge(self, graph: Graph) -> Edge | None:
+        """Return the edge when the graph holds work for it, else None."""
+
+    @hookspec
+    def nestpy_instrument(self, handler: Handler | None, marker: HandlerMarker | None) -> Iterable[Instrument] | None:
+        """Return what wraps each call of this handler, of any edge; None of an edge means its "not found"."""
+
+    @hookspec(firstresult=True)
+    def nestpy_schema(self, cls: type) -> SchemaSupport | None:
+        """Return support for *cls* when it is a type of the library that this plugin serves, else None."""
+
+    @hookspec
+    def nestpy_commands(self, group: click.Group) -> None:
+        """Add commands to ``nestpy``."""
+
+    @hookspec
+    def nestpy_client(self, app: App) -> tuple[str, Any] | None:
+        """Return a name and a client of this edge for the test kit, for instance ``("http", client)``."""

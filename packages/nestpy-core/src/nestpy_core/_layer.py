@@ -1,0 +1,222 @@
+"""Declares layers — guards, pipes, interceptors, exception filters — and the metadata they read."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+
+from ._metadata import attach, extend, read
+from ._names import name_of
+from ._provider import Token, declare_provider
+from .errors import DefinitionError
+
+if TYPE_CHECKING:
+    from ._context import ExecutionContext
+    from ._handler import Parameter
+
+__all__ = (
+    "APP_FILTER",
+    "APP_GUARD",
+    "APP_INTERCEPTOR",
+    "APP_PIPE",
+    "Denial",
+    "DenialKind",
+    "ExceptionFilter",
+    "Guard",
+    "Interceptor",
+    "Pipe",
+    "catch",
+    "meta",
+    "public",
+    "use_filters",
+    "use_guards",
+    "use_interceptors",
+    "use_pipes",
+)
+
+D = TypeVar("D", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+Family = Literal["guards", "pipes", "interceptors", "filters"]
+
+
+class DenialKind(enum.Enum):
+    """Why a guard refused; each edge turns it into its own answer (HTTP: 401, 403, 429, 403)."""
+
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate_limited"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Denial:
+    """A guard's refusal. It is an answer, not an exception: outer interceptors see it, filters never do.
+
+    Attributes:
+        kind: why.
+        detail: a sentence that the caller may read; empty for none.
+        retry_after: seconds until another try makes sense, for `RATE_LIMITED`.
+        scopes: the scopes that were missing, for `INSUFFICIENT_SCOPE`.
+        challenge: the value of an HTTP ``WWW-Authenticate``; by default ``Bearer``.
+    """
+
+    kind: DenialKind = DenialKind.FORBIDDEN
+    detail: str = ""
+    retry_after: float | None = None
+    scopes: tuple[str, ...] = ()
+    challenge: str | None = None
+
+    @classmethod
+    def unauthorized(cls, detail: str = "", *, challenge: str = "Bearer") -> Denial:
+        """Refuse a caller whose identity is missing or wrong."""
+        return cls(DenialKind.UNAUTHORIZED, detail, challenge=challenge)
+
+    @classmethod
+    def forbidden(cls, detail: str = "") -> Denial:
+        """Refuse a caller who may not do this."""
+        return cls(DenialKind.FORBIDDEN, detail)
+
+    @classmethod
+    def rate_limited(cls, retry_after: float, detail: str = "") -> Denial:
+        """Refuse for now; *retry_after* is in seconds."""
+        return cls(DenialKind.RATE_LIMITED, detail, retry_after=retry_after)
+
+    @classmethod
+    def insufficient_scope(cls, scopes: tuple[str, ...], detail: str = "") -> Denial:
+        """Refuse a caller whose token lacks *scopes* (RFC 6750, section 3.1)."""
+        return cls(DenialKind.INSUFFICIENT_SCOPE, detail, scopes=scopes)
+
+
+class Guard(Protocol):
+    """Decides whether a call may proceed.
+
+    ``posture = True`` declares that this guard authenticates or authorizes.
+    """
+
+    posture: ClassVar[bool] = False
+
+    def can_activate(self, context: ExecutionContext) -> bool | Denial | Awaitable[bool | Denial]:
+        """Return True to admit; anything else refuses, a `Denial` saying why. May be async."""
+        ...
+
+
+class Pipe(Protocol):
+    """Transforms or refuses one argument: scalars as text, before conversion; bodies once decoded."""
+
+    def transform(self, value: Any, parameter: Parameter) -> Any:
+        """Return the value to go on with; raise to refuse. May be async."""
+        ...
+
+
+class Interceptor(Protocol):
+    """Wraps a call.
+
+    Instead of `intercept` a class may define ``before(context)`` and/or ``after(context, result)``,
+    sync or async, which cost no closure: `after` returns the result to go on with.
+    """
+
+    def intercept(self, context: ExecutionContext, call_next: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        """Return the result; ``await call_next()`` goes on to the inner layers and the handler."""
+        ...
+
+
+class ExceptionFilter(Protocol):
+    """Turns an exception into a result; `@catch(…)` says of which types."""
+
+    def catch(self, error: Any, context: ExecutionContext) -> Any:
+        """Return the answer, or raise to pass the (or another) error on. May be async."""
+        ...
+
+
+APP_GUARD = Token[Guard]("APP_GUARD")
+APP_PIPE = Token[Pipe]("APP_PIPE")
+APP_INTERCEPTOR = Token[Interceptor]("APP_INTERCEPTOR")
+APP_FILTER = Token[ExceptionFilter]("APP_FILTER")
+
+GLOBAL_TOKENS: dict[Family, Token[Any]] = {
+    "guards": APP_GUARD,
+    "pipes": APP_PIPE,
+    "interceptors": APP_INTERCEPTOR,
+    "filters": APP_FILTER,
+}
+_METHODS: dict[Family, tuple[str, ...]] = {
+    "guards": ("can_activate",),
+    "pipes": ("transform",),
+    "interceptors": ("intercept", "before", "after"),
+    "filters": ("catch",),
+}
+
+
+def use_guards(*guards: Any) -> Callable[[D], D]:
+    """Guard a host or a handler; classes come from the container, instances are taken as they are."""
+    return _use("guards", guards)
+
+
+def use_pipes(*pipes: Any) -> Callable[[D], D]:
+    """Send every argument of a host's handlers, or of one handler, through pipes."""
+    return _use("pipes", pipes)
+
+
+def use_interceptors(*interceptors: Any) -> Callable[[D], D]:
+    """Wrap a host's handlers, or one handler; the first is outermost."""
+    return _use("interceptors", interceptors)
+
+
+def use_filters(*filters: Any) -> Callable[[D], D]:
+    """Let exception filters catch what a host's handlers, or one handler, raise; the nearest comes first."""
+    return _use("filters", filters)
+
+
+def _use(family: Family, layers: tuple[Any, ...]) -> Callable[[D], D]:
+    for layer in layers:
+        check_layer(family, layer)
+
+    def declare(target: D) -> D:
+        extend(target, family, layers)
+        return target
+
+    return declare
+
+
+def check_layer(family: Family, layer: object) -> None:
+    """Refuse a class or an instance that has none of the family's methods."""
+    if not any(callable(getattr(layer, name, None)) for name in _METHODS[family]):
+        names = " or ".join(f"`{name}`" for name in _METHODS[family])
+        raise DefinitionError(f"`{name_of(layer)}` is none of the {family}: it defines no {names}")
+
+
+def catch(*types: type[Exception]) -> Callable[[C], C]:
+    """Make a class an exception filter for *types* (and their subclasses); its fields are injected."""
+    if not types or not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in types):
+        raise DefinitionError("`@catch` takes the exception classes to catch, for instance `@catch(LookupError)`")
+
+    def declare(cls: C) -> C:
+        check_layer("filters", cls)
+        attach(cls, "catch", types)
+        return declare_provider(cls, None, "@catch")
+
+    return declare
+
+
+def caught_by(layer: object) -> tuple[type[Exception], ...]:
+    """Return the exception types that a filter class or instance catches; all without `@catch`."""
+    found: tuple[type[Exception], ...] = read(layer if isinstance(layer, type) else type(layer), "catch", (Exception,))
+    return found
+
+
+def meta(*values: object) -> Callable[[D], D]:
+    """Attach typed metadata to a host or a handler; `Reflector` and contexts read it by class."""
+
+    def declare(target: D) -> D:
+        extend(target, "meta", values)
+        return target
+
+    return declare
+
+
+def public(target: D) -> D:
+    """Declare that everybody may call this handler, or every handler of this host."""
+    attach(target, "public", value=True)
+    return target

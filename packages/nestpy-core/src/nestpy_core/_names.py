@@ -1,0 +1,44 @@
+"""Names classes, tokens, functions and places the way every message and drawing does."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, get_args, get_origin
+
+
+def name_of(token: object) -> str:
+    """Return the short name of a class, a parametrised generic, a `Token` or a function."""
+    origin = get_origin(token)
+    if origin is not None:
+        arguments = ", ".join(name_of(argument) for argument in get_args(token))
+        return f"{name_of(origin)}[{arguments}]"
+    if isinstance(token, type):
+        return token.__qualname__.rpartition("<locals>.")[2]
+    qualified = getattr(token, "__qualname__", None)
+    if isinstance(qualified, str):
+        return qualified.rpartition("<locals>.")[2]
+    name = getattr(token, "name", None)
+    return name if isinstance(name, str) else repr(token)
+
+
+def qualified(token: object) -> str:
+    """Return the name that sorts: import path first, then qualified name."""
+    origin = get_origin(token) or token
+    return f"{getattr(origin, '__module__', '')}.{name_of(token)}"
+
+
+def is_private(token: object) -> bool:
+    """Say whether the token's own name begins with an underscore."""
+    return name_of(get_origin(token) or token).rpartition(".")[2].startswith("_")
+
+
+def place_of(target: Callable[..., Any] | type) -> str:
+    """Return ``file:line`` of a class or function, or its module where there is no source."""
+    code = getattr(inspect.unwrap(target), "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    try:
+        return f"{inspect.getsourcefile(target)}:{inspect.getsourcelines(target)[1]}"
+    except (OSError, TypeError):
+        return str(getattr(target, "__module__", "?"))

@@ -1,0 +1,98 @@
+"""Finds plugins by their entry points and registers them, one manager for each app."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from ._hooks import API, Hooks
+from .errors import PluginError
+
+GROUP = "nestpy"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Installed:
+    """One entry point of the group with its distribution."""
+
+    name: str
+    value: str
+    distribution: str
+    version: str
+
+    @property
+    def label(self) -> str:
+        """Distribution and version."""
+        return f"{self.distribution} {self.version}"
+
+
+def installed() -> list[tuple[Installed, EntryPoint]]:
+    """Return every plugin entry point, sorted by name.
+
+    Raises:
+        PluginError: two distributions use one name.
+    """
+    found: dict[str, tuple[Installed, EntryPoint]] = {}
+    for entry in entry_points(group=GROUP):
+        name = entry.dist.name if entry.dist else "?"
+        version = entry.dist.version if entry.dist else "?"
+        item = Installed(entry.name, entry.value, name, version)
+        earlier = found.setdefault(entry.name, (item, entry))[0]
+        if earlier.value != item.value:
+            raise PluginError(
+                f"Two distributions offer the plugin `{entry.name}`: {earlier.label} and {item.label}.\n"
+                f"Hint: uninstall one of them"
+            )
+    return [found[name] for name in sorted(found)]
+
+
+def load(extra: Iterable[object] = ()) -> pluggy.PluginManager:
+    """Return a manager with every installed plugin and the *extra* ones.
+
+    Raises:
+        PluginError: a plugin does not import, was written for other hooks, or implements an unknown one.
+    """
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    for item, entry in installed():
+        _register(manager, _import(item, entry), item.label, entry.name)
+    for plugin in extra:
+        _register(manager, plugin, repr(plugin), None)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"{error}\nHint: compare the name with the hooks of `nestpy_core.Hooks`") from error
+    return manager
+
+
+def _import(item: Installed, entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:  # a plugin's import may raise anything
+        raise PluginError(
+            f"The plugin `{item.name}` of {item.label} does not import: {type(error).__name__}: {error}\n"
+            f"Hint: reinstall `{item.distribution}`, or uninstall it"
+        ) from error
+
+
+def _register(manager: pluggy.PluginManager, plugin: Any, label: str, name: str | None) -> None:
+    stated = str(getattr(plugin, "nestpy_api", "")) or ".".join(map(str, API))
+    if not _compatible(stated):
+        mine = ".".join(map(str, API))
+        raise PluginError(
+            f"The plugin of {label} was written for hooks {stated}; this nestpy-core speaks {mine}.\n"
+            f"Hint: upgrade the older of the two"
+        )
+    try:
+        manager.register(plugin, name)
+    except (pluggy.PluginValidationError, ValueError) as error:
+        raise PluginError(f"The plugin of {label} cannot be registered: {error}") from error
+
+
+def _compatible(stated: str) -> bool:
+    major, _, minor = stated.partition(".")
+    return major.isdecimal() and minor.isdecimal() and int(major) == API[0] and int(minor) <= API[1]

@@ -1,0 +1,137 @@
+"""Writes Python source for one function, with constants now and instances at start."""
+
+from __future__ import annotations
+
+import contextlib
+import keyword
+import re
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._container import Container
+    from ._graph import Binding
+
+__all__ = ("CompiledFunction", "Source")
+
+Slot = Callable[["Container"], Any]
+
+
+class Source:
+    """Lines of source under construction, with the names they use.
+
+    Edges emit their part of a handler through `line` and `block`, and name what is known at boot with
+    `constant` and what exists from start on with `instance` and `method`.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.constants: dict[str, Any] = {}
+        self.slots: dict[str, Slot] = {}
+        self._depth = 0
+        self._names: dict[tuple[Any, ...], str] = {}
+
+    def line(self, text: str) -> None:
+        """Write one line at the current depth."""
+        self.lines.append("    " * self._depth + text)
+
+    @contextlib.contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Write *head* and indent what follows."""
+        self.line(head)
+        self._depth += 1
+        yield
+        self._depth -= 1
+
+    def constant(self, value: Any, name: str) -> str:
+        """Return a name for a value that is known at boot; the same object gets the same name."""
+        key = ("constant", id(value))
+        if key not in self._names:
+            self._names[key] = self._free(name)
+            self.constants[self._names[key]] = value
+        return self._names[key]
+
+    def instance(self, binding: Binding) -> str:
+        """Return a name for a singleton, bound at every start."""
+        return self._slot(("instance", binding), binding.label, lambda container: container.instance(binding))
+
+    def method(self, binding: Binding, method: str) -> str:
+        """Return a name for a bound method of a singleton, bound at every start."""
+
+        def bind(container: Container) -> Any:
+            return getattr(container.instance(binding), method)
+
+        return self._slot(("method", binding, method), f"{binding.label}_{method}", bind)
+
+    def _slot(self, key: tuple[Any, ...], name: str, slot: Slot) -> str:
+        if key not in self._names:
+            self._names[key] = self._free(name)
+            self.slots[self._names[key]] = slot
+        return self._names[key]
+
+    def fresh(self, name: str) -> str:
+        """Return an unused name for a local variable."""
+        return self._free(name)
+
+    def _free(self, name: str) -> str:
+        stem = "_" + (identifier(name).lstrip("_") or "value")
+        taken = {*self.constants, *self.slots, *self._names.values()}
+        candidate, number = stem, 1
+        while candidate in taken:
+            number += 1
+            candidate = f"{stem}_{number}"
+        self._names["name", candidate] = candidate
+        return candidate
+
+
+def identifier(text: str) -> str:
+    """Turn any text into a Python identifier."""
+    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "value"
+    return f"_{name}" if name[0].isdecimal() or keyword.iskeyword(name) else name
+
+
+class _Loader:
+    """Hands the source to tracebacks, which ask the globals' loader (`linecache.lazycache`)."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def get_source(self, _name: str) -> str:
+        return self._source
+
+
+class CompiledFunction:
+    """One generated function: its source, its code, and what a start binds into its globals.
+
+    Attributes:
+        name: the function's name.
+        filename: what tracebacks call its file, for instance ``nestpy:http GET /users/{id}``.
+        source: the whole source, printable.
+        function: the function itself; callable once `bind` has run.
+    """
+
+    def __init__(self, name: str, filename: str, written: Source) -> None:
+        self.name = name
+        self.filename = filename
+        self.source = "\n".join(written.lines) + "\n"
+        self._slots = written.slots
+        self._globals: dict[str, Any] = {
+            **written.constants,
+            "__name__": "nestpy.generated",
+            "__loader__": _Loader(self.source),
+        }
+        exec(compile(self.source, filename, "exec"), self._globals)  # noqa: S102  # the source is ours, written at boot
+        function = self._globals[name]
+        assert isinstance(function, FunctionType)  # noqa: S101  # narrows the type of what exec defined
+        self.function = function
+
+    def bind(self, container: Container) -> None:
+        """Bind the instances of this start into the function's globals."""
+        for name, slot in self._slots.items():
+            self._globals[name] = slot(container)
+
+    def release(self) -> None:
+        """Forget the instances of the last start."""
+        for name in self._slots:
+            self._globals.pop(name, None)

@@ -1,0 +1,202 @@
+"""Verifies the linked graph: cycles, scopes, hooks, carriers and postures, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ._graph import Binding, Graph
+from ._handler import Handler
+from ._hooks import Edge
+from ._lifecycle import hooks_of
+from ._provider import Scope
+from ._render import draw_cycle, draw_path
+from .errors import CycleError, HandlerError, PostureError, Problem, ScopeError
+
+Step = tuple[str, Binding]
+
+
+def verify(graph: Graph) -> Iterator[Problem]:
+    """Yield what is wrong with the providers and handlers of a linked graph."""
+    yield from _cycles(graph)
+    yield from _scopes(graph)
+    yield from _carriers(graph)
+    yield from _hooks(graph)
+    yield from _postures(graph)
+
+
+def unserved(graph: Graph, edges: Iterable[Edge]) -> Iterator[Problem]:
+    """Yield one problem for each edge that handlers name and no plugin serves."""
+    served = {edge.name for edge in edges}
+    named: dict[str, tuple[Handler, str]] = {}
+    for handler in graph.handlers:
+        for marker in handler.markers:
+            named.setdefault(marker.edge, (handler, marker.word))
+    for edge, (handler, word) in named.items():
+        if edge not in served:
+            yield HandlerError(
+                f"`{handler.label}` is decorated with `{word}`, and nothing serves the edge `{edge}`.",
+                hints=(f"install the distribution of `{word}`, and import its module in `{graph.root.label}`",),
+            )
+
+
+def _cycles(graph: Graph) -> Iterator[CycleError]:
+    done: set[int] = set()
+    reported: set[frozenset[int]] = set()
+    for start in graph.bindings:
+        for loop in _search(start, done):
+            members = frozenset(id(binding) for _, binding in loop)
+            if members not in reported:
+                reported.add(members)
+                yield _cycle(loop)
+
+
+def _search(start: Binding, done: set[int]) -> Iterator[list[Step]]:
+    """Walk depth first without recursion, so that a chain of any length is walked; yield each loop found."""
+    if id(start) in done:
+        return
+    path: list[Step] = [("", start)]
+    on_path = {id(start): 0}
+    branches = [start.dependencies()]
+    while branches:
+        step = next(branches[-1], None)
+        if step is None:
+            branches.pop()
+            _, left = path.pop()
+            del on_path[id(left)]
+            done.add(id(left))
+        elif id(step[1]) in on_path:
+            first = on_path[id(step[1])]
+            yield [*path[first:], step]
+        elif id(step[1]) not in done:
+            on_path[id(step[1])] = len(path)
+            path.append(step)
+            branches.append(step[1].dependencies())
+
+
+def _cycle(loop: list[Step]) -> CycleError:
+    binding = loop[0][1]
+    if len(loop) == 2:
+        sentence = f"`{binding.label}` in `{binding.module.label}` needs itself."
+        hint = f"remove the field `{loop[1][0]}`"
+    else:
+        names = [f"`{step[1].label}`" for step in loop[:-1]]
+        sentence = f"{', '.join(names[:-1])} and {names[-1]} wait on each other."
+        hint = "move what they share into a provider of its own, and inject that into each of them"
+    return CycleError(sentence, drawing=draw_cycle(loop), hints=(hint,))
+
+
+def _scopes(graph: Graph) -> Iterator[ScopeError]:
+    reached: dict[int, list[Step] | None] = {}
+    for binding in graph.bindings:
+        if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
+            continue
+        for name, target in binding.dependencies():
+            tail = _path_to_request(target, reached)
+            if tail is not None:
+                yield _scope_error(binding, [(name, target), *tail])
+
+
+def _path_to_request(binding: Binding, reached: dict[int, list[Step] | None]) -> list[Step] | None:
+    """Return the steps from *binding* to something request-scoped; another singleton ends the search."""
+    if binding.scope is Scope.REQUEST:
+        return []
+    if binding.scope is Scope.SINGLETON and binding.kind != "existing":
+        return None
+    if id(binding) not in reached:
+        reached[id(binding)] = None
+        for name, target in binding.dependencies():
+            tail = _path_to_request(target, reached)
+            if tail is not None:
+                reached[id(binding)] = [(name, target), *tail]
+                break
+    return reached[id(binding)]
+
+
+def _scope_error(binding: Binding, path: list[Step]) -> ScopeError:
+    end = path[-1][1]
+    return ScopeError(
+        f"`{binding.label}` in `{binding.module.label}` is a singleton and reaches `{end.label}`, "
+        f"which lives for one request.",
+        drawing=draw_path([("", binding), *path]),
+        hints=(
+            f"take it as a handler parameter: `{path[-1][0]}: Inject[{end.label}]`",
+            f"or declare `{binding.label}` with `scope=Scope.REQUEST`",
+        ),
+    )
+
+
+def reachable(starts: Iterable[Binding]) -> Iterator[Binding]:
+    """Yield everything that is built anew for a call that needs *starts*; singletons are not entered."""
+    seen: set[int] = set()
+    queue = list(starts)
+    while queue:
+        binding = queue.pop()
+        if id(binding) in seen:
+            continue
+        seen.add(id(binding))
+        yield binding
+        if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
+            queue.extend(target for _, target in binding.dependencies())
+
+
+def needs_of(handler: Handler, graph: Graph) -> list[Binding]:
+    """Return the bindings that a handler asks for: its host, its layers, its injected parameters."""
+    found = [handler.host]
+    found += [use.binding for uses in handler.layers.values() for use in uses if use.binding is not None]
+    for parameter in handler.parameters:
+        found += graph.injected.get((handler.host, handler.name, parameter.name), ())
+    return found
+
+
+def _carriers(graph: Graph) -> Iterator[ScopeError]:
+    for handler in graph.handlers:
+        edges = {marker.edge for marker in handler.markers}
+        for binding in reachable(needs_of(handler, graph)):
+            if binding.kind == "carrier" and binding.source and not edges <= set(binding.source):
+                foreign = ", ".join(sorted(edges - set(binding.source)))
+                yield ScopeError(
+                    f"`{handler.label}` is called by the edge `{foreign}` and reaches `{binding.label}`, "
+                    f"which only {' and '.join(binding.source)} calls carry.",
+                    hints=(f"inject something that does not need `{binding.label}`",),
+                )
+
+
+def _hooks(graph: Graph) -> Iterator[HandlerError]:
+    for binding in graph.bindings:
+        if binding.kind != "class" or binding.scope is Scope.SINGLETON:
+            continue
+        for names in hooks_of(binding.source).values():
+            yield HandlerError(
+                f"`{binding.label}.{names[0]}` is a lifecycle hook of a {binding.scope.value}-scoped provider, "
+                f"which does not live as long as the app.",
+                hints=("move the hook to a singleton",),
+            )
+
+
+def _postures(graph: Graph) -> Iterator[PostureError]:
+    exposed = [handler for handler in graph.handlers if any(marker.exposed for marker in handler.markers)]
+    bare = [handler for handler in exposed if not (handler.public or _has_posture(handler))]
+    labels = [f"`{handler.label}`" for handler in bare]
+    labels += [f"`{end.path}` of {end.owner}" for end in graph.endpoints if not (end.public or _global_posture(graph))]
+    if not labels:
+        return
+    listed = ", ".join(labels)
+    if any(_has_posture(handler) for handler in exposed) or _global_posture(graph):
+        yield PostureError(
+            f"{len(labels)} of the app's handlers say neither who may call them nor `@public`: {listed}.",
+            hints=(
+                "add a guard with `posture = True`, or `@public`, to each or to its host",
+                "or bind one for all: `provide(APP_GUARD, use_class=…, multi=True)`",
+            ),
+        )
+    else:
+        graph.notices.append(f"open to everybody, having neither guard nor @public: {listed}")
+
+
+def _has_posture(handler: Handler) -> bool:
+    return any(getattr(use.layer, "posture", False) is True for use in handler.layers["guards"])
+
+
+def _global_posture(graph: Graph) -> bool:
+    return any(getattr(use.layer, "posture", False) is True for use in graph.global_layers.get("guards", ()))
+

@@ -1,0 +1,162 @@
+"""Every error that nestpy-core raises.
+
+    NestPyError
+    ├── DefinitionError (TypeError)              a decorator or `provide` got something it cannot serve
+    ├── PluginError                              an installed plugin cannot be used
+    ├── StartError                               a factory or an init hook failed while the app started
+    ├── NotProvidedError (LookupError)           a script asked a context for something it cannot give
+    ├── BootError (ExceptionGroup)               everything that is wrong with an application, at once
+    └── Problem                                  one thing that is wrong with an application
+        ├── MissingProviderError (LookupError)   nobody provides what a consumer needs
+        ├── AccessError                          somebody provides it, beyond the consumer's module
+        ├── CycleError                           providers wait on each other
+        ├── ScopeError                           a singleton reaches something that lives shorter
+        ├── DuplicateProviderError               one token, two bindings
+        ├── ModuleError                          an export, an override or a listed class makes no sense
+        ├── HandlerError                         a handler, hook or layer cannot be compiled
+        ├── PostureError                         a handler says neither who may call it nor `@public`
+        ├── UnresolvedHintError (NameError)      an annotation cannot be evaluated
+        └── ConfigurationError (ValueError)      a setting is missing, unreadable or contested
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = (
+    "AccessError",
+    "BootError",
+    "ConfigurationError",
+    "CycleError",
+    "DefinitionError",
+    "DuplicateProviderError",
+    "HandlerError",
+    "MissingProviderError",
+    "ModuleError",
+    "NestPyError",
+    "NotProvidedError",
+    "PluginError",
+    "PostureError",
+    "Problem",
+    "ScopeError",
+    "StartError",
+    "UnresolvedHintError",
+)
+
+
+class NestPyError(Exception):
+    """The base of every error that a NestPy distribution raises on purpose."""
+
+
+class DefinitionError(NestPyError, TypeError):
+    """A decorator, `provide` or a module declaration got something it cannot serve."""
+
+
+class PluginError(NestPyError):
+    """An installed plugin clashes with another, does not import or speaks another hook version."""
+
+
+class StartError(NestPyError):
+    """A factory, constructor or init hook failed while the app started. The cause is chained."""
+
+
+class NotProvidedError(NestPyError, LookupError):
+    """A script asked a context for a token that the graph does not bind, or outside its scope."""
+
+
+class Problem(NestPyError):
+    """One thing that is wrong with an application, found before anything was constructed.
+
+    Attributes:
+        sentence: what is wrong, naming the consumer, its module and the dependency.
+        drawing: the drawn path, empty when there is none.
+        hints: edits that would mend it, without the word ``Hint``.
+    """
+
+    def __init__(self, sentence: str, *, drawing: Sequence[str] = (), hints: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.drawing = tuple(drawing)
+        self.hints = tuple(hints)
+
+    def __str__(self) -> str:
+        """Render the sentence, the drawing and one `Hint:` line for each edit."""
+        return "\n".join([self.sentence, *self.drawing, *(f"Hint: {hint}" for hint in self.hints)])
+
+
+class MissingProviderError(Problem, LookupError):
+    """Nobody provides what a consumer needs."""
+
+
+class AccessError(Problem):
+    """Somebody provides it, but the consumer's module cannot see it."""
+
+
+class CycleError(Problem):
+    """Providers wait on each other; the drawing shows the loop."""
+
+
+class ScopeError(Problem):
+    """A provider reaches something that lives shorter than itself; the drawing shows the path."""
+
+
+class DuplicateProviderError(Problem):
+    """One token has two bindings."""
+
+
+class ModuleError(Problem):
+    """A module lists, exports or overrides something that makes no sense."""
+
+
+class HandlerError(Problem):
+    """A handler, a lifecycle hook or a layer cannot be compiled."""
+
+
+class PostureError(Problem):
+    """Handlers say neither who may call them nor `@public`, in an app that guards others."""
+
+
+class UnresolvedHintError(Problem, NameError):
+    """An annotation cannot be evaluated; the text names the parameter, the function, file and line."""
+
+
+class ConfigurationError(Problem, ValueError):
+    """A setting is missing, unreadable, contested or breaks its rule. The text never holds the value.
+
+    Attributes:
+        setting: dotted name, for instance ``http.port``.
+        rule: what the setting must be, as the end of the sentence "Setting `http.port` …".
+    """
+
+    def __init__(self, setting: str, rule: str, *, hints: Sequence[str] = ()) -> None:
+        super().__init__(f"Setting `{setting}` {rule}", hints=hints)
+        self.setting = setting
+        self.rule = rule
+
+
+class BootError(ExceptionGroup[Problem], NestPyError):
+    """Everything that is wrong with an application, found before anything was constructed or bound.
+
+    `str()` is the whole report. The process exit code for it is 78 (``EX_CONFIG``).
+    """
+
+    def __new__(cls, root: str, problems: Sequence[Problem]) -> BootError:
+        """Group *problems* of the application whose root module is called *root*."""
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        return super().__new__(cls, f"`{root}` cannot boot: {count}.", problems)
+
+    def __init__(self, root: str, problems: Sequence[Problem]) -> None:
+        super().__init__(root, problems)
+        self.root = root
+
+    def derive(self, excs: Sequence[Problem]) -> BootError:  # type: ignore[override]  # problems only
+        """Keep the class when the group is split."""
+        return BootError(self.root, excs)
+
+    def __str__(self) -> str:
+        """Render the numbered report."""
+        blocks = [self.message]
+        for number, problem in enumerate(self.exceptions, 1):
+            first, *rest = str(problem).splitlines()
+            blocks.append("\n".join([f"{number}. {first}", *(f"   {line}" for line in rest)]))
+        return "\n\n".join(blocks)
