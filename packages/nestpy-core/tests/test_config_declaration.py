@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from nestpy_core._config import config, config_meta, setting
-from nestpy_core._describe import describe
 from nestpy_core._secret import Secret
 from nestpy_core._section import Pin, Section
+from nestpy_core._setting_info import describe
 from nestpy_core._settings import Settings
 from nestpy_core.errors import DefinitionError
 

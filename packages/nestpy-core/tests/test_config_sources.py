@@ -111,8 +111,10 @@ def test_the_environment_has_four_names_and_two_aliases(tmp_path, named, environ
 def test_an_unknown_environment_is_a_problem_and_counts_as_production(tmp_path):
     assert Settings.read(environ={"NESTPY_ENV": CANARY}, directory=tmp_path).environment == "production"
     assert complaints(tmp_path, {"NESTPY_ENV": CANARY}) == [
-        "Setting `env` must be one of `development`, `test`, `staging`, `production` (from `NESTPY_ENV`)\n"
-        "Hint: Set `NESTPY_ENV=production`, or leave it unset for `development`."
+        (
+            "Setting `env` must be one of `development`, `test`, `staging`, `production` (from `NESTPY_ENV`)\n"
+            "Hint: Set `NESTPY_ENV=production`, or leave it unset for `development`."
+        )
     ]
 
 
@@ -186,26 +188,33 @@ def test_the_prefix_can_be_renamed_and_the_old_names_are_then_not_read(tmp_path)
 @pytest.mark.parametrize("prefix", ["acme", "ACME_", "_ACME", "A-B", "1A", "A__B", "ACME\n", CANARY])
 def test_a_malformed_prefix_is_a_problem(tmp_path, prefix):
     assert complaints(tmp_path, {"NESTPY_ENV_PREFIX": prefix}) == [
-        "Setting `env_prefix` must be upper snake case without an underscore at its end (from `NESTPY_ENV_PREFIX`)\n"
-        "Hint: Write `NESTPY_ENV_PREFIX=ACME` to read `ACME_HTTP__PORT`."
+        (
+            "Setting `env_prefix` must be upper snake case without an underscore at its end "
+            "(from `NESTPY_ENV_PREFIX`)\n"
+            "Hint: Write `NESTPY_ENV_PREFIX=ACME` to read `ACME_HTTP__PORT`."
+        )
     ]
 
 
 def test_the_environment_cannot_be_chosen_by_a_file_that_it_chooses(tmp_path):
     write(tmp_path, {".env": f"NESTPY_ENV={CANARY}"})
     assert complaints(tmp_path) == [
-        "Setting `env` must be set in the real environment, because it decides how files are read "
-        "(from `NESTPY_ENV` in `.env`)\n"
-        "Hint: Remove `NESTPY_ENV` from the file and export it instead."
+        (
+            "Setting `env` must be set in the real environment, because it decides how files are read "
+            "(from `NESTPY_ENV` in `.env`)\n"
+            "Hint: Remove `NESTPY_ENV` from the file and export it instead."
+        )
     ]
 
 
 def test_the_prefix_cannot_be_chosen_by_a_file(tmp_path):
     write(tmp_path, {".env": "NESTPY_ENV_PREFIX=ACME"})
     assert complaints(tmp_path) == [
-        "Setting `env_prefix` must be set in the real environment, because it decides how files are read "
-        "(from `NESTPY_ENV_PREFIX` in `.env`)\n"
-        "Hint: Remove `NESTPY_ENV_PREFIX` from the file and export it instead."
+        (
+            "Setting `env_prefix` must be set in the real environment, because it decides how files are read "
+            "(from `NESTPY_ENV_PREFIX` in `.env`)\n"
+            "Hint: Remove `NESTPY_ENV_PREFIX` from the file and export it instead."
+        )
     ]
 
 
@@ -273,8 +282,10 @@ def test_the_toml_file_can_be_named_by_a_variable_or_an_argument(tmp_path):
 
 def test_a_named_toml_file_that_does_not_exist_is_a_problem(tmp_path):
     assert complaints(tmp_path, {"NESTPY_CONFIG_FILE": "missing.toml"}) == [
-        "Setting `config_file` must name a file that exists, and `missing.toml` does not\n"
-        "Hint: Create `missing.toml`, or remove what names it."
+        (
+            "Setting `config_file` must name a file that exists, and `missing.toml` does not\n"
+            "Hint: Create `missing.toml`, or remove what names it."
+        )
     ]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._field_type import type_text
-from ._lookup import find
 from ._section import Pin, Section
-from ._sources import DEFAULT_PREFIX
+from ._setting_lookup import find
+from ._setting_sources import DEFAULT_PREFIX
+from ._setting_types import type_text
 
 if TYPE_CHECKING:
     from ._config import ConfigField

@@ -11,7 +11,7 @@ from ._setting_values import from_text, from_value
 if TYPE_CHECKING:
     from ._config import ConfigField
     from ._section import Pin
-    from ._sources import Layer, Sources
+    from ._setting_sources import Layer, Sources
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, get_args, get_origin
 
-from ._field_type import alternatives, expectation, inside_secret, kind, optional, split, type_text
 from ._secret import Secret
+from ._setting_types import alternatives, expectation, inside_secret, kind, optional, split, type_text
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})

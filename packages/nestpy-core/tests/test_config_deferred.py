@@ -1,0 +1,121 @@
+"""Sections whose values come from an async factory."""
+
+from typing import Annotated
+
+import msgspec
+import pytest
+
+from nestpy_core._config import config, setting
+from nestpy_core._secret import Secret
+from nestpy_core._section import Pin, Section
+from nestpy_core._settings import Settings
+from nestpy_core.errors import ConfigurationError
+
+ORIGIN = "OrmModule.for_root_async(...) in AppModule"
+SHAPES = f"must not come from {ORIGIN}: it shapes the graph, which is built before any factory runs"
+
+
+@config("orm")
+class OrmConfig(msgspec.Struct, frozen=True, kw_only=True):
+    url: Secret[str]
+    pool: Annotated[int, msgspec.Meta(ge=1)] = 5
+    prefix: Annotated[str, setting(shape=True)] = "default"
+
+    def __post_init__(self) -> None:
+        if self.pool == 13:
+            raise ValueError("no pool of that size")
+
+
+@config("shaped")
+class ShapedConfig(msgspec.Struct, frozen=True, kw_only=True):
+    mode: Annotated[str, setting(shape=True)]
+
+
+def read(tmp_path, **environ):
+    return Settings.read(environ=environ, directory=tmp_path)
+
+
+DEFERRED = Section(OrmConfig, deferred=True)
+
+
+def refusals(settings, values, section=DEFERRED):
+    with pytest.raises(ExceptionGroup) as refused:
+        settings.finish(section, values, ORIGIN)
+    assert refused.value.message == "`OrmConfig` cannot be configured."
+    assert all(isinstance(problem, ConfigurationError) for problem in refused.value.exceptions)
+    return [str(problem) for problem in refused.value.exceptions]
+
+
+def test_a_deferred_section_waits_for_its_factory(tmp_path):
+    settings = read(tmp_path)
+    assert settings.load([DEFERRED]) == ({}, [])
+    assert settings.finish(DEFERRED, {"url": "x"}, ORIGIN) == OrmConfig(url=Secret("x"))
+
+
+def test_what_is_known_of_it_is_checked_before(tmp_path):
+    _, problems = read(tmp_path, NESTPY_ORM__POOL="0").load([DEFERRED])
+    assert [problem.setting for problem in problems] == ["orm.pool"]
+
+
+def test_a_setting_that_shapes_the_graph_is_required_before(tmp_path):
+    _, problems = read(tmp_path).load([Section(ShapedConfig, deferred=True)])
+    assert [str(problem).splitlines()[0] for problem in problems] == ["Setting `shaped.mode` must be set"]
+
+
+def test_settings_that_shape_the_graph_are_known_before(tmp_path):
+    assert read(tmp_path).shape(DEFERRED) == {"prefix": "default"}
+    assert read(tmp_path, NESTPY_ORM__PREFIX="x", NESTPY_ORM__POOL="0").shape(DEFERRED) == {"prefix": "x"}
+    assert read(tmp_path).shape(Section(OrmConfig, (Pin({"prefix": "p"}, "code"),), deferred=True)) == {"prefix": "p"}
+    assert read(tmp_path).shape(Section(ShapedConfig, deferred=True)) == {}
+
+
+def test_the_real_environment_beats_the_factory_and_the_factory_beats_files(tmp_path):
+    (tmp_path / ".env").write_text("NESTPY_ORM__POOL=2\nNESTPY_ORM__URL=file")
+    built = read(tmp_path, NESTPY_ORM__URL="real").finish(DEFERRED, {"url": "late", "pool": 3}, ORIGIN)
+    assert (built.url.reveal(), built.pool) == ("real", 3)
+
+
+def test_a_factory_cannot_shape_the_graph(tmp_path):
+    assert refusals(read(tmp_path), {"url": "x", "prefix": "y"}) == [
+        f"Setting `orm.prefix` {SHAPES}\nHint: Give `prefix=` to `for_root`."
+    ]
+
+
+def test_what_the_factory_leaves_out_is_missed_after(tmp_path):
+    assert [line.splitlines()[0] for line in refusals(read(tmp_path), {})] == ["Setting `orm.url` must be set"]
+
+
+def test_every_late_problem_is_reported_at_once(tmp_path):
+    assert [line.splitlines()[0] for line in refusals(read(tmp_path), {"pool": 0, "uri": "x", "prefix": "y"})] == [
+        f"Setting `orm.prefix` {SHAPES}",
+        f"Setting `orm.uri` must be a field of `OrmConfig`, and it is none (from {ORIGIN})",
+        "Setting `orm.url` must be set",
+        f"Setting `orm.pool` must be an integer of at least 1 (from {ORIGIN})",
+    ]
+
+
+def test_a_late_value_contests_one_that_was_given_before(tmp_path):
+    section = Section(OrmConfig, (Pin({"pool": 1}, "OrmModule.for_root(...) in Other"),), deferred=True)
+    assert refusals(read(tmp_path), {"url": "x", "pool": 2}, section) == [
+        (
+            f"Setting `orm.pool` is contested: OrmModule.for_root(...) in Other and {ORIGIN} give it different values\n"
+            "Hint: Keep `pool=` in one of the two."
+        )
+    ]
+
+
+def test_the_rule_of_the_section_is_applied_after(tmp_path):
+    settings = read(tmp_path, NESTPY_ORM__POOL="13")
+    assert settings.load([DEFERRED])[1] == []
+    assert refusals(settings, {"url": "x"}) == [
+        (
+            "Setting `orm` must pass `OrmConfig.__post_init__`: no pool of that size\n"
+            f"Hint: Correct what comes from {ORIGIN}, `NESTPY_ORM__POOL`."
+        )
+    ]
+
+
+def test_finishing_twice_gives_equal_sections(tmp_path):
+    settings = read(tmp_path)
+    first, second = (settings.finish(DEFERRED, {"url": "x"}, ORIGIN) for _ in range(2))
+    assert first == second
