@@ -25,17 +25,19 @@ help: ## List the targets
 .PHONY: setup
 setup: .venv/.stamp ## Create or refresh the environment; runs by itself before every target that needs it
 
+# pip brings uv, and uv brings hatch: together 7 s, where pip alone resolves hatch in 20.
 .hatch/.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "NestPy needs Python >= 3.11; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .hatch
-	.hatch/bin/python -m pip install --quiet --disable-pip-version-check 'hatch>=1.18,<2'
+	.hatch/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	.hatch/bin/uv pip install --quiet --python .hatch/bin/python 'hatch>=1.18,<2'
 	@touch $@
 
 # `hatch run` creates or syncs the environment; the command itself re-reads the members' metadata, whose changed entry
 # points hatch does not notice.
-MEMBERS := $(wildcard packages/*/pyproject.toml)
-.venv/.stamp: .hatch/.stamp hatch.toml pyproject.toml $(MEMBERS)
+MEMBERS := $(wildcard packages/*/pyproject.toml examples/plugins/*/pyproject.toml)
+.venv/.stamp: .hatch/.stamp hatch.toml $(MEMBERS)
 	$(HATCH) run uv pip install --quiet $(addprefix --editable ,$(dir $(MEMBERS)))
 	@touch $@
 

@@ -16,9 +16,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-from workspace import ROOT, distributions
+from workspace import ROOT
 
 FLOOR = (3, 11)
+
+MEMBERS = ("packages/*", "examples/plugins/*")
 
 _QUESTION = """
 import sys, sysconfig
@@ -75,7 +77,8 @@ def prepare(version: str, interpreter: Path, root: Path = ROOT) -> Path:
     python = environment / "bin" / "python"
     configuration = tomllib.loads((root / "hatch.toml").read_text(encoding="utf-8"))
     wanted: list[str] = configuration["envs"]["default"]["dependencies"]
-    members = [word for each in distributions(root) for word in ("--editable", str(each.path))]
+    found = [file.parent for pattern in MEMBERS for file in sorted(root.glob(f"{pattern}/pyproject.toml"))]
+    members = [word for path in found for word in ("--editable", str(path))]
     subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *wanted, *members], check=True)
     return python
 

@@ -21,8 +21,8 @@ def commands(root: Path = ROOT) -> list[tuple[list[str], Path]]:
     main = [str(path.relative_to(root)) for path in sorted(sources) if any(path.rglob("*.py"))]
     mypy = [sys.executable, "-m", "mypy", "--config-file", str(root / "pyproject.toml")]
     mypy += ["--cache-dir", str(root / ".mypy_cache")]
-    runs = [([*mypy, *main, "tools", "conftest.py", "--exclude", "tests/|template/"], root)]
-    runs += [([*mypy, "."], example) for example in _applications(root)]
+    runs = [([*mypy, *main, "tools", "conftest.py", "--exclude", "(^|/)(tests|template)/"], root)]
+    runs += [([*mypy, ".", "--exclude", "(^|/)tests/"], example) for example in _applications(root)]
     return runs
 
 
@@ -36,7 +36,7 @@ def _mypy() -> tuple[str, int]:
     printed, worst = [], 0
     for command, directory in commands():
         done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-        where = directory.relative_to(ROOT).as_posix()
+        where = "packages and tools" if directory == ROOT else directory.relative_to(ROOT).as_posix()
         printed.append(f"mypy {where}: {done.stdout}{done.stderr}")
         worst = max(worst, done.returncode)
     return "".join(printed), worst
