@@ -81,7 +81,7 @@ matrix: setup ## Run the tests on every CPython >= 3.11 of this machine
 
 .PHONY: lint
 lint: setup ## Check style, generated files and the rules of the monorepo
-	@$(PY) -m ruff check
+	@$(PY) -m ruff check --output-format concise
 	@$(PY) -m ruff format --check
 	@$(PY) tools/lint.py
 
