@@ -1,0 +1,1 @@
+"""What `run.py` and `micro.py` measure with; the standard library alone."""

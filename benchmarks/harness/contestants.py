@@ -1,0 +1,102 @@
+"""Who takes part and how each is started in production settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.processes import Server, free_port
+
+BENCHMARKS = Path(__file__).resolve().parent.parent
+INSTALLED = BENCHMARKS.parent / ".bench"
+PYTHON = INSTALLED / "python" / "bin" / "python"
+NEST = INSTALLED / "nestjs"
+
+BASELINE = "rsgi"
+SUBJECT = "nestpy"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One application under one server.
+
+    Attributes:
+        needs: which environment of `peers.py` it runs in: `python`, `node`, or `project` for this repository's own.
+        framework: a Python framework, counted for the target "best Python framework peer".
+        distributions: what the report names with versions.
+    """
+
+    name: str
+    title: str
+    needs: str
+    command: Callable[[int], Sequence[str]]
+    distributions: tuple[str, ...]
+    framework: bool = False
+
+    @property
+    def directory(self) -> Path:
+        return NEST if self.needs == "node" else BENCHMARKS / "contestants" / self.name
+
+    def server(self, core: int, logs: Path) -> Server:
+        """A server for it on a free port, not started yet."""
+        port = free_port()
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("NESTPY_", "GRANIAN_"))
+        }
+        environment |= {"PORT": str(port), "NODE_ENV": "production"}
+        log = logs / f"{self.name}.log"
+        return Server(self.command(port), self.directory, environment, port, core, log)
+
+
+def _granian(interface: str) -> Callable[[int], Sequence[str]]:
+    options = "--workers 1 --runtime-mode st --loop uvloop --http 1 --no-ws --backpressure 4096 --no-access-log"
+    fixed = [*options.split(), "--log-level", "error", "--host", "127.0.0.1", "app:app"]
+    return lambda port: [str(PYTHON), "-m", "granian", "--interface", interface, "--port", str(port), *fixed]
+
+
+def _uvicorn(port: int) -> Sequence[str]:
+    options = "--loop uvloop --http httptools --no-access-log --log-level error --host 127.0.0.1 app:app"
+    return [str(PYTHON), "-m", "uvicorn", "--port", str(port), *options.split()]
+
+
+def _nest(adapter: str) -> Callable[[int], Sequence[str]]:
+    return lambda port: ["node", "dist/main.js", adapter, str(port)]
+
+
+def _nestpy(port: int) -> Sequence[str]:
+    return [sys.executable, "main.py"]
+
+
+CONTESTANTS: tuple[Contestant, ...] = (
+    Contestant("rsgi", "raw RSGI, granian", "python", _granian("rsgi"), ("granian", "uvloop", "msgspec")),
+    Contestant("nestpy", "NestPy, granian", "project", _nestpy, ("nestpy-http", "granian", "uvloop", "msgspec")),
+    Contestant("blacksheep", "BlackSheep, granian", "python", _granian("asgi"), ("blacksheep",), framework=True),
+    Contestant("starlette", "Starlette, uvicorn", "python", _uvicorn, ("starlette", "uvicorn"), framework=True),
+    Contestant("litestar", "Litestar, granian", "python", _granian("asgi"), ("litestar",), framework=True),
+    Contestant(
+        "fastapi",
+        "FastAPI, uvicorn",
+        "python",
+        _uvicorn,
+        ("fastapi", "pydantic", "uvicorn", "httptools"),
+        framework=True,
+    ),
+    Contestant("nest-fastify", "NestJS, Fastify", "node", _nest("fastify"), ("@nestjs/core", "fastify")),
+    Contestant("nest-express", "NestJS, Express", "node", _nest("express"), ("@nestjs/core", "express")),
+)
+
+
+def chosen(names: Sequence[str]) -> list[Contestant]:
+    """The contestants of these names, all for none, and always the baseline.
+
+    Raises:
+        ValueError: there is no contestant of that name.
+    """
+    known = {contestant.name for contestant in CONTESTANTS}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"There is no contestant `{name}`; there are {', '.join(sorted(known))}.")
+    return [each for each in CONTESTANTS if not names or each.name in names or each.name == BASELINE]

@@ -1,0 +1,117 @@
+"""Install the contestants outside the project's environment, under `.bench/`, once for each change of their pins."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness.contestants import BENCHMARKS, CONTESTANTS, INSTALLED, NEST, PYTHON, Contestant
+
+_REQUIREMENTS = BENCHMARKS / "contestants" / "requirements.txt"
+_NEST_SOURCES = BENCHMARKS / "contestants" / "nestjs"
+_STAMP = ".nestpy-stamp"
+
+
+class SetupError(Exception):
+    """An environment for contestants could not be made."""
+
+
+def prepare(needs: Iterable[str]) -> dict[str, str]:
+    """Make the environments that are wanted.
+
+    Returns:
+        The reason by environment for each that cannot be had here; its contestants are then left out.
+    """
+    INSTALLED.mkdir(exist_ok=True)
+    (INSTALLED / ".gitignore").write_text("*\n")
+    makers = {"python": _prepare_python, "node": _prepare_node, "project": _check_project}
+    missing = {}
+    for need in sorted(set(needs)):
+        try:
+            makers[need]()
+        except SetupError as error:
+            missing[need] = str(error)
+    return missing
+
+
+def versions(contestant: Contestant) -> dict[str, str]:
+    """The installed versions of the contestant's distributions."""
+    if contestant.needs == "node":
+        return {name: _node_version(name) for name in contestant.distributions}
+    interpreter = PYTHON if contestant.needs == "python" else Path(sys.executable)
+    script = "import json, sys, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    done = subprocess.run(
+        [interpreter, "-c", script, *contestant.distributions], capture_output=True, text=True, check=True
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def _node_version(name: str) -> str:
+    file = NEST / "node_modules" / name / "package.json"
+    return str(json.loads(file.read_text(encoding="utf-8"))["version"])
+
+
+def _prepare_python() -> None:
+    key = hashlib.sha256(_REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    environment = PYTHON.parent.parent
+    if _stamped(environment, key):
+        return
+    print("Installing the Python contestants …", file=sys.stderr, flush=True)
+    shutil.rmtree(environment, ignore_errors=True)
+    _run([sys.executable, "-m", "venv", str(environment)])
+    _run([str(PYTHON), "-m", "pip", "install", "--quiet", "--requirement", str(_REQUIREMENTS)])
+    _stamp(environment, key)
+
+
+def _prepare_node() -> None:
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            raise SetupError(f"`{program}` is not on PATH; the NestJS contestants need Node 20 or later")
+    sources = sorted(path for path in _NEST_SOURCES.rglob("*") if path.is_file())
+    node = subprocess.run(["node", "--version"], capture_output=True, check=True).stdout
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + node).hexdigest()
+    if _stamped(NEST, key):
+        return
+    print("Installing the NestJS contestants …", file=sys.stderr, flush=True)
+    shutil.rmtree(NEST, ignore_errors=True)
+    shutil.copytree(_NEST_SOURCES, NEST)
+    _run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], NEST)
+    _run(["npm", "run", "--silent", "build"], NEST)
+    _stamp(NEST, key)
+
+
+def _check_project() -> None:
+    script = "import nestpy_core, nestpy_http, granian, uvloop"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1]
+        raise SetupError(f"nestpy-http is not importable by {Path(sys.executable).name}: {last}")
+
+
+def _stamped(environment: Path, key: str) -> bool:
+    stamp = environment / _STAMP
+    return stamp.exists() and stamp.read_text() == key
+
+
+def _stamp(environment: Path, key: str) -> None:
+    (environment / _STAMP).write_text(key)
+
+
+def _run(command: Sequence[str], directory: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise SetupError(f"`{' '.join(Path(part).name for part in command[:4])} …` failed:\n{said}")
+
+
+if __name__ == "__main__":
+    problems = prepare(contestant.needs for contestant in CONTESTANTS)
+    for need, reason in problems.items():
+        print(f"{need}: {reason}", file=sys.stderr)
+    sys.exit(1 if problems else 0)
