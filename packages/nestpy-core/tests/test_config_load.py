@@ -113,6 +113,9 @@ TEXTS = [
     (int | None, "5", 5),
     (int | None, "null", None),
     (int | str, "x", "x"),
+    (None, "null", None),
+    (Annotated[int | None, Meta(ge=1)], "1", 1),
+    (Annotated[list[int] | None, Meta(max_length=2)], "1,2", [1, 2]),
     (Port, "80", 80),
     (Path, "/tmp/x", Path("/tmp/x")),
     (ZoneInfo, "Europe/Paris", ZoneInfo("Europe/Paris")),
@@ -201,6 +204,7 @@ WRONG = [
     (Annotated[str, Meta(pattern="^a+$")], "text matching `^a+$`"),
     (Annotated[Secret[str], Meta(min_length=99)], "text of length at least 99"),
     (Secret[Annotated[str, Meta(min_length=99)]], "text of length at least 99"),
+    (Annotated[int | None, Meta(ge=1)], "an integer of at least 1"),
     (Annotated[int, Meta(ge=1)] | None, "an integer of at least 1"),
     (str | Callable[[], str], "given in code, because `str | Callable[[], str]` cannot be read from text"),
 ]

@@ -37,6 +37,12 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
     return tuple(_wrapped(member, metadata) for member in members)
 
 
+def normal(annotation: Any) -> Any:
+    """Move the constraints around a union to its members, where msgspec wants them; drop the rest."""
+    members = alternatives(annotation)
+    return cast("Any", Union)[(*members, NoneType) if optional(annotation) else members]
+
+
 def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """Split ``Annotated[T, …]`` into ``T`` and its metadata."""
     annotation = unaliased(annotation)

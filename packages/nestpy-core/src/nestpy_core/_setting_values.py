@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, get_args, get_origin
 
 from ._secret import Secret
-from ._setting_types import alternatives, expectation, inside_secret, kind, optional, split, type_text
+from ._setting_types import alternatives, expectation, inside_secret, kind, normal, optional, split, type_text
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -102,7 +102,7 @@ def _checked(value: object, annotation: Any, *, strict: bool, code: bool = False
     converted = reason = None
     hook = partial(_hooked, strict=strict, code=code)
     try:
-        converted = msgspec.convert(value, annotation, strict=strict, dec_hook=hook)
+        converted = msgspec.convert(value, normal(annotation), strict=strict, dec_hook=hook)
     except msgspec.ValidationError as error:
         reason = _reason(error, annotation)
     except TypeError:

@@ -29,7 +29,7 @@ class _Filled:
     problems: list[ConfigurationError] = dataclass_field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Settings:
     """A snapshot of the environment, the ``.env`` cascade and the TOML file, which fills sections.
 
