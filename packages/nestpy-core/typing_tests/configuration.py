@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, assert_type
 
 import msgspec
+
 from nestpy_core import Pin, Secret, Section, Settings, config, setting
 
 
