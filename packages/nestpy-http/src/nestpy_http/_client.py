@@ -1,0 +1,461 @@
+"""Asks an app over HTTP without a socket, with the answers that its server would give."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+import msgspec
+
+from ._headers import Headers
+from ._protocol import (
+    Answer,
+    AnswerRecorder,
+    FilePart,
+    Kernel,
+    Pairs,
+    ProtocolClosedError,
+    ProtocolMisuseError,
+    Scope,
+    Transport,
+    chunks_of,
+    framed,
+    opened,
+)
+
+__all__ = ("ClientResponse", "ClientStream", "HttpClient")
+
+Params = Mapping[str, Any] | Iterable[tuple[str, Any]]  # values are turned into text
+HeaderValues = Mapping[str, str] | Iterable[tuple[str, str]]
+Content = bytes | str | AsyncIterable[bytes]
+
+_QUERY_SAFE = "!$%&'()*+,-./:;=?@[]_~{}|^`\\"
+"""What may stand in a query as it is; the rest is percent-encoded, as a browser does."""
+_WINDOW = 16
+"""Chunks that a stream holds before `send_bytes` waits, as a socket's buffer would."""
+
+_GRACE = 1.0
+"""Seconds that a kernel has to notice that its client left a stream; then it is cancelled."""
+
+
+class ClientResponse:
+    """An answer with its whole body.
+
+    Attributes:
+        status: from 100 to 599.
+        headers: by name in any case; ``get_all`` for repeated ones.
+        content: the body.
+    """
+
+    __slots__ = ("content", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, content: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+    @property
+    def media_type(self) -> str | None:
+        """The ``Content-Type`` without its parameters, in lower case; None without one."""
+        return media_type_of(self.headers)
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8, with U+FFFD for what is none."""
+        return self.content.decode(errors="replace")
+
+    def json(self, kind: Any = Any) -> Any:  # any type that msgspec decodes
+        """Decode the body as *kind*.
+
+        Raises:
+            msgspec.DecodeError: it is no JSON, or does not fit.
+        """
+        return msgspec.json.decode(self.content, type=kind)
+
+    def __repr__(self) -> str:
+        return f"<ClientResponse {self.status} {self.media_type} {len(self.content)} bytes>"
+
+
+class ClientStream:
+    """An answer whose body arrives while the handler runs; iterate over it.
+
+    Attributes:
+        status: from 100 to 599.
+        headers: by name in any case.
+    """
+
+    __slots__ = ("_exchange", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, exchange: _Exchange) -> None:
+        self.status = status
+        self.headers = headers
+        self._exchange = exchange
+
+    @property
+    def media_type(self) -> str | None:
+        """The ``Content-Type`` without its parameters, in lower case; None without one."""
+        return media_type_of(self.headers)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield each chunk as the handler sends it."""
+        while (chunk := await self._exchange.next_chunk()) is not None:
+            yield chunk
+
+    async def read(self) -> bytes:
+        """Return what is still to come."""
+        return b"".join([chunk async for chunk in self])
+
+
+def media_type_of(headers: Headers) -> str | None:
+    """Return the ``Content-Type`` without its parameters."""
+    stated = headers.get("content-type")
+    return None if stated is None else stated.partition(";")[0].strip().lower()
+
+
+class HttpClient:
+    """Calls a kernel as a server would, without a socket.
+
+    What it sends is what a server would pass on: the path percent-decoded, ``Host`` and
+    ``Content-Length`` set. What it gives back is what a client would see: no body for HEAD, 204 and 304.
+
+    Args:
+        kernel: ``async (scope, protocol)`` in RSGI's shape.
+        headers: sent with every request, below those of the request itself.
+        host: the ``Host`` header.
+        client: the peer's address, ``ip:port``.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        *,
+        headers: HeaderValues = (),
+        host: str = "localhost",
+        client: str = "127.0.0.1:50000",
+    ) -> None:
+        self._kernel = kernel
+        self._headers = _pairs(headers)
+        self._host = host
+        self._client = client
+
+    async def get(self, target: str, **options: Any) -> ClientResponse:  # those of `request`
+        """Send a GET; *options* are those of `request`."""
+        return await self.request("GET", target, **options)
+
+    async def head(self, target: str, **options: Any) -> ClientResponse:  # as above
+        """Send a HEAD."""
+        return await self.request("HEAD", target, **options)
+
+    async def options(self, target: str, **options: Any) -> ClientResponse:  # as above
+        """Send an OPTIONS."""
+        return await self.request("OPTIONS", target, **options)
+
+    async def post(self, target: str, **options: Any) -> ClientResponse:  # as above
+        """Send a POST."""
+        return await self.request("POST", target, **options)
+
+    async def put(self, target: str, **options: Any) -> ClientResponse:  # as above
+        """Send a PUT."""
+        return await self.request("PUT", target, **options)
+
+    async def patch(self, target: str, **options: Any) -> ClientResponse:  # as above
+        """Send a PATCH."""
+        return await self.request("PATCH", target, **options)
+
+    async def delete(self, target: str, **options: Any) -> ClientResponse:  # as above
+        """Send a DELETE."""
+        return await self.request("DELETE", target, **options)
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        params: Params | None = None,
+        headers: HeaderValues = (),
+        json: Any = msgspec.UNSET,  # anything that msgspec encodes
+        content: Content | None = None,
+        data: Params | None = None,
+    ) -> ClientResponse:
+        """Send a request and return the whole answer.
+
+        Args:
+            method: in any case.
+            target: the path, percent-encoded or not, with or without a query.
+            params: added to the query; a list gives a name several times, None an empty value.
+            headers: sent beside the client's own; one with a name of those replaces it.
+            json: encoded as the body.
+            content: the body itself; an async iterable is sent in chunks without a ``Content-Length``.
+            data: encoded as a form.
+
+        Raises:
+            TypeError: more than one of *json*, *content* and *data*.
+        """
+        scope, chunks = self._prepare(method, target, params, headers, json, content, data)
+        exchange = _Exchange(scope.method, chunks, window=None)
+        await exchange.run(self._kernel, scope)
+        answer = exchange.given()
+        return ClientResponse(answer.status, Headers(answer.headers), await exchange.rest())
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        target: str,
+        *,
+        params: Params | None = None,
+        headers: HeaderValues = (),
+        json: Any = msgspec.UNSET,  # as for `request`
+        content: Content | None = None,
+        data: Params | None = None,
+    ) -> AsyncIterator[ClientStream]:
+        """Send a request and give its answer as soon as it begins; leaving the block hangs up."""
+        scope, chunks = self._prepare(method, target, params, headers, json, content, data)
+        exchange = _Exchange(scope.method, chunks, window=_WINDOW)
+        task = asyncio.create_task(exchange.run(self._kernel, scope))
+        try:
+            await exchange.begun.wait()
+            if exchange.answer is None:
+                await task
+            answer = exchange.given()
+            yield ClientStream(answer.status, Headers(answer.headers), exchange)
+        finally:
+            await exchange.hang_up()
+            await _ended(task)
+
+    def _prepare(  # noqa: PLR0917  # the options of `request`, passed on
+        self,
+        method: str,
+        target: str,
+        params: Params | None,
+        headers: HeaderValues,
+        json: Any,
+        content: Content | None,
+        data: Params | None,
+    ) -> tuple[Scope, AsyncIterator[bytes]]:
+        kind, length, chunks = _body(json, content, data)
+        implied: Pairs = [("host", self._host)]
+        if kind is not None:
+            implied.append(("content-type", kind))
+        if length is None:
+            implied.append(("transfer-encoding", "chunked"))
+        elif length or method.upper() in ("POST", "PUT", "PATCH"):
+            implied.append(("content-length", str(length)))
+        sent = _layered(implied, self._headers, _pairs(headers))
+        path, query = _split(target, params)
+        scope = Scope(
+            method.upper(), path, query, Headers(sent), client=self._client, server="127.0.0.1:80", http_version="1.1"
+        )
+        return scope, chunks
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Wait for a kernel whose client hung up, and raise what it raised."""
+    await asyncio.wait({task}, timeout=_GRACE)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+
+
+def _pairs(headers: HeaderValues) -> Pairs:
+    items = headers.items() if isinstance(headers, Mapping) else headers
+    return [(name.lower(), value) for name, value in items]
+
+
+def _layered(*layers: Pairs) -> Pairs:
+    found: Pairs = []
+    for layer in layers:
+        names = {name for name, _ in layer}
+        found = [pair for pair in found if pair[0] not in names] + layer
+    return found
+
+
+def _split(target: str, params: Params | None) -> tuple[str, str]:
+    """Decode the path as granian does, and join the query's parts, raw."""
+    path, _, query = target.partition("#")[0].partition("?")
+    added = urlencode(_texts(params)) if params is not None else ""
+    return unquote(path, errors="replace"), "&".join(part for part in (quote(query, safe=_QUERY_SAFE), added) if part)
+
+
+def _texts(params: Params) -> list[tuple[str, str]]:
+    items = params.items() if isinstance(params, Mapping) else params
+    return [
+        (name, _text(item)) for name, value in items for item in (value if isinstance(value, list | tuple) else [value])
+    ]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _body(
+    json: Any, content: Content | None, data: Params | None
+) -> tuple[str | None, int | None, AsyncIterator[bytes]]:
+    """Return the body's media type, its length (None when it is not known) and its chunks."""
+    given = [json is not msgspec.UNSET, content is not None, data is not None]
+    if sum(given) > 1:
+        raise TypeError("give one of `json`, `content` and `data`")
+    if json is not msgspec.UNSET:
+        return _whole("application/json", msgspec.json.encode(json))
+    if data is not None:
+        return _whole("application/x-www-form-urlencoded", urlencode(_texts(data)).encode())
+    if isinstance(content, AsyncIterable):
+        return None, None, aiter(content)
+    if isinstance(content, str):
+        return _whole("text/plain; charset=utf-8", content.encode())
+    return _whole(None, content or b"")
+
+
+def _whole(kind: str | None, body: bytes) -> tuple[str | None, int, AsyncIterator[bytes]]:
+    async def once() -> AsyncIterator[bytes]:  # the shape of a body that arrives in chunks
+        if body:
+            yield body
+
+    return kind, len(body), once()
+
+
+class _Stream:
+    """Hands the chunks of a streamed answer to the client."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: _Exchange) -> None:
+        self._exchange = exchange
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._exchange.put(data)
+
+    async def send_str(self, data: str) -> None:
+        await self._exchange.put(data.encode())
+
+
+class _Exchange(AnswerRecorder):
+    """One request and its answer: the protocol object that the kernel is given."""
+
+    def __init__(self, method: str, body: AsyncIterator[bytes], window: int | None) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+        self._method = method
+        self._body = body
+        self._read = False
+        self._window = window
+        self._chunks: deque[bytes] = deque()
+        self._changed = asyncio.Condition()
+        self._sends = True
+        self._ended = False
+        self._error: BaseException | None = None
+        self._gone = asyncio.Event()
+
+    async def run(self, kernel: Kernel, scope: Scope) -> None:
+        """Run the kernel to its end and hand its answer over."""
+        try:
+            await kernel(scope, self)
+            await self._deliver()
+        except ProtocolClosedError:
+            if not self._gone.is_set():
+                raise
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self._ended = True
+            self.begun.set()
+            await self._notify()
+
+    async def _deliver(self) -> None:
+        answer = self.answer
+        if answer is None or answer.body is None:
+            return
+        answer, file = await opened(answer)
+        self._frame(answer)
+        if file is not None and isinstance(answer.body, FilePart):
+            async for chunk in chunks_of(file, answer.body, wanted=self._sends):
+                await self.put(chunk)
+        elif isinstance(answer.body, bytes):
+            await self.put(answer.body)
+
+    def _frame(self, answer: Answer) -> None:
+        headers, self._sends = framed(self._method, answer)
+        self.answer = Answer(answer.status, headers, answer.body)
+        self.begun.set()
+
+    # -- the kernel's side
+
+    async def __call__(self) -> bytes:
+        """Return the whole body of the request."""
+        return b"".join([chunk async for chunk in self])
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the body of the request as it arrives."""
+        if self._read:
+            raise ProtocolMisuseError("the body is read once")
+        self._read = True
+        async for chunk in self._body:
+            yield chunk
+
+    async def client_disconnect(self) -> None:
+        """Return when the client has hung up."""
+        await self._gone.wait()
+
+    def response_stream(self, status: int, headers: Sequence[tuple[str, str]]) -> Transport:
+        """Begin a streamed answer; it ends with the kernel."""
+        if self.answer is None:
+            self._record(status, headers, None)
+            self._frame(self.given())
+        return _Stream(self)
+
+    async def put(self, data: bytes) -> None:
+        """Hand one chunk over, waiting while the client has too many unread ones.
+
+        Raises:
+            ProtocolClosedError: the client has hung up.
+        """
+        async with self._changed:
+            await self._changed.wait_for(self._has_room)
+            if self._gone.is_set():
+                raise ProtocolClosedError("the client has gone")
+            if data and self._sends:
+                self._chunks.append(data)
+            self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return self._window is None or len(self._chunks) < self._window or self._gone.is_set()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    # -- the client's side
+
+    def given(self) -> Answer:
+        """Return the answer; without one it is the empty 500 that granian sends."""
+        return self.answer or Answer(500, [("content-length", "0")], b"")
+
+    async def next_chunk(self) -> bytes | None:
+        """Return the next chunk, None after the last; raise what the kernel raised."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._chunks or self._ended)
+            chunk = self._chunks.popleft() if self._chunks else None
+            self._changed.notify_all()
+        if chunk is None and self._error is not None:
+            raise self._error
+        return chunk
+
+    async def rest(self) -> bytes:
+        """Return every chunk that was handed over."""
+        return b"".join(self._chunks)
+
+    async def hang_up(self) -> None:
+        """Leave: sends fail from now on, and whoever waits for it learns of it."""
+        self._gone.set()
+        await self._notify()
