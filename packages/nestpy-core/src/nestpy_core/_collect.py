@@ -44,6 +44,7 @@ def collect(
 ) -> Graph:
     """Return the graph of the application whose root module is *root*, with what is wrong with it so far."""
     collector = _Collector(root, settings, overrides)
+    collector.graph.schema_of = lambda cls: hooks.nestpy_schema(cls=cls)
     collector.walk()
     collector.contribute(hooks.nestpy_collect(graph=collector.graph))
     collector.read_dependencies()

@@ -52,7 +52,6 @@ class HandlerCode(Protocol):
         filename: what tracebacks call the file.
         signature: its parameters, for instance ``scope, protocol``.
         subject: an expression that operation instruments begin with.
-        failed: an expression that turns the exception ``error`` into a result.
     """
 
     name: str
@@ -76,12 +75,13 @@ class HandlerCode(Protocol):
         """Return an expression that turns ``verdict`` (False, a `Denial` or an exception) into a result."""
         ...
 
-    def answer(self, out: Source, *, plain: bool, observed: bool) -> None:
+    def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write what answers with ``result``.
 
         Args:
             out: where to write.
             plain: whether ``result`` can only be what the handler returned.
+            context: whether the name ``context`` is bound, so that layers may have written to it.
             observed: whether instruments read ``outcome``, which must then be set.
         """
         ...
@@ -225,7 +225,8 @@ class _Function:
             self._filtered(lambda: self._intercepted(self.outer, self._guarded))
         else:
             self._intercepted(self.outer, self._guarded)
-        self.code.answer(self.out, plain=self.plain, observed=bool(self.operations))
+        context = self.construction.has_context
+        self.code.answer(self.out, plain=self.plain, context=context, observed=bool(self.operations))
 
     def _carries_context(self) -> bool:
         return self.handler is not None and self.construction.reaches_context(needs_of(self.handler, self.graph))

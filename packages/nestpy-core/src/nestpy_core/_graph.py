@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._names import name_of, qualified
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._hints import Argument, Dependency
     from ._layer import Family
     from ._settings import Settings
-    from .contracts import Endpoint, Operation
+    from .contracts import Endpoint, Operation, SchemaSupport
     from .errors import Problem
 
 __all__ = ("Binding", "Graph", "LayerUse", "ModuleNode")
@@ -124,6 +124,7 @@ class Graph:
         settings: the sources that they were read from.
         problems: what collect and link found wrong.
         notices: boot lines for the log.
+        schema_of: asks the schema plugins for a foreign type.
     """
 
     root: ModuleNode
@@ -138,6 +139,7 @@ class Graph:
     sections: dict[type, Any] = dataclasses.field(default_factory=dict)
     problems: list[Problem] = dataclasses.field(default_factory=list)
     notices: list[str] = dataclasses.field(default_factory=list)
+    schema_of: Callable[[type], SchemaSupport | None] = lambda _: None
 
     def has(self, module: type) -> bool:
         """Say whether the app imports a module class."""

@@ -175,7 +175,7 @@ class _Linker:
         ]
 
     def _layers(self, handler: Handler, family: Family) -> tuple[LayerUse, ...]:
-        uses = list(self.graph.global_layers[family])
+        uses = [use for use in self.graph.global_layers[family] if not (handler.public and _decides(use))]
         for site, target in (("host", handler.host.source), ("method", handler.function)):
             for layer in read(target, family, ()):
                 use = self._use(handler, family, layer, site)
@@ -216,6 +216,11 @@ class _Linker:
             hint = get_origin(hint) or hint
             return hint if isinstance(hint, type) and hint is not inspect.Parameter.empty else None
         return binding.source if isinstance(binding.source, type) else None
+
+
+def _decides(use: LayerUse) -> bool:
+    """Say whether a layer is a guard that authenticates or authorizes: `@public` lifts such global ones."""
+    return getattr(use.layer, "posture", False) is True
 
 
 def _consumer(binding: Binding, dependency: Dependency) -> str:
