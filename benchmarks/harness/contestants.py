@@ -52,8 +52,9 @@ class Contestant:
 
 
 def _granian(interface: str) -> Callable[[int], Sequence[str]]:
-    options = "--workers 1 --runtime-mode st --loop uvloop --http 1 --no-ws --backpressure 4096 --no-access-log"
-    fixed = [*options.split(), "--log-level", "error", "--host", "127.0.0.1", "app:app"]
+    """Nobody's ratio may come from server settings: all on granian have those that NestPy chooses by default."""
+    options = "--workers 1 --runtime-mode st --runtime-threads 2 --loop uvloop --http 1 --no-ws --no-access-log"
+    fixed = [*options.split(), "--backpressure", "65536", "--log-level", "error", "--host", "127.0.0.1", "app:app"]
     return lambda port: [str(PYTHON), "-m", "granian", "--interface", interface, "--port", str(port), *fixed]
 
 
