@@ -109,7 +109,7 @@ class App:
         from ._console import configure_logging, report_failure
 
         configure_logging(self.graph.sections[AppConfig])
-        run = self._new_run([transport for edge in self.edges if (transport := edge.transport()) is not None])
+        run = self._new_run(self._transports())
         with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
             runner.run(self._serve(run))
         if run.failure is not None:
@@ -136,16 +136,20 @@ class App:
     # -- scripts and tests
 
     @contextlib.asynccontextmanager
-    async def create_context(self) -> AsyncIterator[Context]:
-        """Start the app without its transports, give its providers, drain.
+    async def create_context(self, *, serve: bool = False) -> AsyncIterator[Context]:
+        """Start the app, give its providers, drain.
+
+        Args:
+            serve: run the transports too; they accept calls when the block is entered.
 
         Raises:
             StartError: a factory, constructor or init hook failed.
         """
-        run = self._new_run([])
+        run = self._new_run(self._transports() if serve else [])
         task = asyncio.create_task(run())
         try:
             await run.started.wait()
+            await run.serving.wait()
             if run.failure is not None:
                 raise run.failure
             self._enter()
@@ -154,6 +158,11 @@ class App:
             self._leave()
             run.drain()
             await task
+        if run.failure is not None:
+            raise run.failure
+
+    def _transports(self) -> list[Transport]:
+        return [transport for edge in self.edges if (transport := edge.transport()) is not None]
 
     def _enter(self) -> None:
         self._rsgi = next((edge.rsgi for edge in self.edges if hasattr(edge, "rsgi")), None)

@@ -68,7 +68,9 @@ def prepare(
     """
     plan = survey(root, settings, overrides, plugins)
     if plan.graph.problems:
-        raise BootError(plan.graph.root.label, plan.graph.problems)
+        error = BootError(plan.graph.root.label, plan.graph.problems)
+        error.graph = plan.graph
+        raise error
     for notice in plan.graph.notices:
         logger.info(notice)
     for edge in plan.edges:

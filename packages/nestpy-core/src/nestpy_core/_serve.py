@@ -77,6 +77,7 @@ class Run:
             self.failure = self.failure or error
         finally:
             self.started.set()
+            self.serving.set()
             self.finished.set()
 
     # -- start

@@ -22,6 +22,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 __all__ = (
     "AccessError",
@@ -138,7 +142,13 @@ class BootError(ExceptionGroup[Problem], NestPyError):
     """Everything that is wrong with an application, found before anything was constructed or bound.
 
     `str()` is the whole report. The process exit code for it is 78 (``EX_CONFIG``).
+
+    Attributes:
+        root: the root module's name.
+        graph: what was collected of the application, for drawing; None when there is nothing.
     """
+
+    graph: Graph | None = None
 
     def __new__(cls, root: str, problems: Sequence[Problem]) -> BootError:
         """Group *problems* of the application whose root module is called *root*."""
@@ -151,7 +161,9 @@ class BootError(ExceptionGroup[Problem], NestPyError):
 
     def derive(self, excs: Sequence[Problem]) -> BootError:  # type: ignore[override]  # problems only
         """Keep the class when the group is split."""
-        return BootError(self.root, excs)
+        part = BootError(self.root, excs)
+        part.graph = self.graph
+        return part
 
     def __str__(self) -> str:
         """Render the numbered report."""
