@@ -4,7 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._app import App as App
+    from ._app_config import AppConfig as AppConfig
+    from ._compile import Compiler as Compiler, HandlerCode as HandlerCode, Instrument as Instrument
     from ._config import config as config, setting as setting
+    from ._container import Container as Container, Context as Context
     from ._context import ExecutionContext as ExecutionContext, Reflector as Reflector
     from ._graph import Binding as Binding, Graph as Graph, LayerUse as LayerUse, ModuleNode as ModuleNode
     from ._handler import (
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
     )
     from ._secret import Secret as Secret
     from ._section import Pin as Pin, Section as Section
+    from ._serve import Serving as Serving
     from ._settings import Settings as Settings
+    from ._source import CompiledFunction as CompiledFunction, Source as Source
     from ._unknown_settings import UnknownSetting as UnknownSetting
     from .contracts import (
         Actor as Actor, All as All, AnyOf as AnyOf, Compare as Compare, Condition as Condition, Endpoint as Endpoint,
@@ -49,22 +55,27 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "APP_FILTER", "APP_GUARD", "APP_INTERCEPTOR", "APP_PIPE", "AccessError", "Actor", "All", "AnyOf", "Binding",
-    "BootError", "Carrier", "Compare", "Condition", "ConfigurationError", "CycleError", "DefinitionError", "Denial",
-    "DenialKind", "DuplicateProviderError", "DynamicModule", "Edge", "Endpoint", "EndpointAnswer", "EndpointRequest",
-    "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerError", "HandlerMarker",
-    "HealthIndicator", "Hooks", "HostMarker", "Inject", "Interceptor", "LayerUse", "MissingProviderError",
+    "APP_FILTER", "APP_GUARD", "APP_INTERCEPTOR", "APP_PIPE", "AccessError", "Actor", "All", "AnyOf", "App",
+    "AppConfig", "Binding", "BootError", "Carrier", "Compare", "CompiledFunction", "Compiler", "Condition",
+    "ConfigurationError", "Container", "Context", "CycleError", "DefinitionError", "Denial", "DenialKind",
+    "DuplicateProviderError", "DynamicModule", "Edge", "Endpoint", "EndpointAnswer", "EndpointRequest",
+    "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker",
+    "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "MissingProviderError",
     "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError", "OccurrenceStore", "Operation",
     "Outbox", "Parameter", "Pin", "Pipe", "PluginError", "PostureError", "Problem", "Provider", "Reflector",
-    "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Settings", "StartError", "Token", "Transport",
-    "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "before_application_shutdown", "blocking", "catch", "config",
-    "declare_handler", "declare_host", "dynamic", "hookimpl", "injectable", "meta", "module",
+    "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token",
+    "Transport", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "before_application_shutdown", "blocking",
+    "catch", "config", "declare_handler", "declare_host", "dynamic", "hookimpl", "injectable", "meta", "module",
     "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init", "provide",
     "provide_generic", "public", "setting", "use_filters", "use_guards", "use_interceptors", "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
+    "_app": "App",
+    "_app_config": "AppConfig",
+    "_compile": "Compiler HandlerCode Instrument",
     "_config": "config setting",
+    "_container": "Container Context",
     "_context": "ExecutionContext Reflector",
     "_graph": "Binding Graph LayerUse ModuleNode",
     "_handler": "Handler HandlerMarker HostMarker Parameter blocking declare_handler declare_host",
@@ -80,7 +91,9 @@ _NAMES_OF_MODULES = {
     "_provider": "Inject Provider Scope Token injectable provide provide_generic",
     "_secret": "Secret",
     "_section": "Pin Section",
+    "_serve": "Serving",
     "_settings": "Settings",
+    "_source": "CompiledFunction Source",
     "_unknown_settings": "UnknownSetting",
     "contracts": (
         "Actor All AnyOf Compare Condition Endpoint EndpointAnswer EndpointRequest HealthIndicator Never Not "

@@ -52,19 +52,21 @@ class HandlerCode(Protocol):
         filename: what tracebacks call the file.
         signature: its parameters, for instance ``scope, protocol``.
         subject: an expression that operation instruments begin with.
+        wants_context: whether what `arguments` writes reads ``context``.
     """
 
     name: str
     filename: str
     signature: str
     subject: str
+    wants_context: bool
 
     def context(self, out: Source) -> str:
         """Return an expression that builds the edge's `ExecutionContext`."""
         ...
 
     def carrier(self, token: type, out: Source) -> str:
-        """Return an expression for a token that this edge carries; `ExecutionContext` is core's."""
+        """Return an expression for a token that this edge carries, other than its context."""
         ...
 
     def arguments(self, out: Source, pipes: Pipes) -> dict[str, str]:
@@ -219,7 +221,7 @@ class _Function:
 
     def _outermost(self) -> None:
         self.construction.needs_context = bool(self.guards or self.outer or self.inner or self.works)
-        if self.construction.needs_context or self._carries_context():
+        if self.construction.needs_context or self.code.wants_context or self._carries_context():
             self.construction.write_context(self.out)
         if self.outer and self.filters:
             self._filtered(lambda: self._intercepted(self.outer, self._guarded))

@@ -42,7 +42,7 @@ class Construction:
 
     def reaches_context(self, bindings: Iterable[Binding]) -> bool:
         """Say whether anything built for one call injects the execution context."""
-        return any(binding.token is ExecutionContext for binding in reachable(bindings))
+        return any(_is_context(binding.token) for binding in reachable(bindings))
 
     def write_context(self, out: Source) -> None:
         """Write the assignment of ``context``."""
@@ -102,7 +102,7 @@ class Construction:
         return variable
 
     def _carried(self, binding: Binding, out: Source) -> str:
-        if binding.token is ExecutionContext:
+        if _is_context(binding.token):
             if not self.has_context:
                 self.write_context(out)
             return "context"
@@ -133,3 +133,5 @@ def _settle(binding: Binding) -> Binding:
     return binding
 
 
+def _is_context(token: object) -> bool:
+    return isinstance(token, type) and issubclass(token, ExecutionContext)

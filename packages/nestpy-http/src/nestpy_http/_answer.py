@@ -1,0 +1,186 @@
+"""The one place that checks and writes responses which were not decided at boot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from nestpy_core.contracts import EndpointAnswer
+
+from .errors import HttpError, ResponseError
+
+if TYPE_CHECKING:
+    from ._context import HttpContext
+
+__all__ = ("Response",)
+
+Headers = list[tuple[str, str]]
+
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
+BYTES = "application/octet-stream"
+PROBLEM = "application/problem+json"
+
+SECURITY_HEADERS: Headers = [
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "strict-origin-when-cross-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+]
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_TYPED = frozenset({400, 401, 403, 404, 409, 422, 500})
+
+
+def check_header(name: str, value: str) -> None:
+    """Refuse a header that is not valid in HTTP (RFC 9110, section 5.5).
+
+    Raises:
+        ResponseError: the name is no token, or the value holds CR, LF, NUL or another control character.
+    """
+    if not _TOKEN.fullmatch(name):
+        raise ResponseError(f"A response header cannot be called {name!r}")
+    if not _TEXT.fullmatch(value):
+        raise ResponseError(f"The response header `{name}` holds a character that HTTP does not allow")
+
+
+class Response:
+    """An answer that a handler builds itself.
+
+    Attributes:
+        body: bytes, text, None, or anything that msgspec encodes as JSON.
+        status: from 100 to 599.
+        headers: pairs of name and value; a name may come twice.
+        media_type: the ``Content-Type``; by default chosen by the body's type.
+    """
+
+    __slots__ = ("body", "headers", "media_type", "status")
+
+    def __init__(
+        self,
+        body: Any = None,  # as said above
+        status: int = 200,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        *,
+        media_type: str | None = None,
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.headers: Headers = list(headers.items() if isinstance(headers, Mapping) else headers)
+        self.media_type = media_type
+
+
+class ResponseDraft:
+    """Status and headers that layers add to whatever a handler returns; ``context.response``.
+
+    Attributes:
+        status: replaces the handler's status, unless None.
+        headers: added to the answer; `set` replaces a name.
+    """
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.headers: Headers = []
+
+    def set(self, name: str, value: str) -> None:
+        """Set a header, replacing one of that name in this draft.
+
+        Raises:
+            ResponseError: the name or the value is not valid in HTTP.
+        """
+        check_header(name, value)
+        name = name.lower()
+        if self.headers:
+            self.headers = [pair for pair in self.headers if pair[0] != name]
+        self.headers.append((name, value))
+
+    def append(self, name: str, value: str) -> None:
+        """Add a header, keeping others of that name."""
+        check_header(name, value)
+        self.headers.append((name.lower(), value))
+
+
+class Answers:
+    """Writes the answers of one app: problems, built responses and whatever an interceptor made of a result."""
+
+    def __init__(self, base: Sequence[tuple[str, str]]) -> None:
+        self.base: Headers = list(base)
+        self._encode = msgspec.json.Encoder().encode
+
+    def static(self, media_type: str | None, extra: Iterable[tuple[str, str]] = ()) -> Headers:
+        """Return the header list of a route whose answers are decided at boot."""
+        typed = [] if media_type is None else [("content-type", media_type)]
+        return [*typed, *extra, *self.base]
+
+    def send(self, protocol: Any, result: Any, status: int, extra: Headers, draft: ResponseDraft | None) -> int:
+        """Write any result with the route's status and headers; return the status that was sent.
+
+        Raises:
+            ResponseError: the status or a header is not valid; nothing has been written then.
+        """
+        if isinstance(result, EndpointAnswer):
+            result = Response(result.body, result.status, result.headers)
+        response = result if isinstance(result, Response) else Response(result, status, extra)
+        code = response.status
+        headers = response.headers
+        if draft is not None:
+            code = draft.status or code
+            names = {name for name, _ in draft.headers}
+            headers = [*(pair for pair in headers if pair[0].lower() not in names), *draft.headers]
+        if not isinstance(code, int) or not 100 <= code <= 599:
+            raise ResponseError(f"A response status must be from 100 to 599, not {code!r}")
+        checked: Headers = []
+        for name, value in headers:
+            check_header(name, value)
+            checked.append((name.lower(), value))
+        media_type, body = self._body(response)
+        given = {name for name, _ in checked}
+        if media_type is not None and "content-type" not in given:
+            checked.insert(0, ("content-type", media_type))
+        checked.extend(pair for pair in self.base if pair[0] not in given)
+        if body is None or code in (204, 304) or code < 200:
+            protocol.response_empty(code, checked)
+        elif isinstance(body, str):
+            protocol.response_str(code, checked, body)
+        else:
+            protocol.response_bytes(code, checked, body)
+        return code
+
+    def _body(self, response: Response) -> tuple[str | None, str | bytes | None]:
+        body = response.body
+        if body is None:
+            return (response.media_type, b"") if response.media_type else (None, None)
+        if isinstance(body, str) and response.media_type != JSON:
+            return response.media_type or TEXT, body
+        if isinstance(body, bytes | bytearray | memoryview):
+            return response.media_type or BYTES, bytes(body)
+        return response.media_type or JSON, self._encode(body)
+
+    def problem(self, error: HttpError) -> Response:
+        """Return the problem document (RFC 9457) of an error."""
+        status = error.status
+        try:
+            title = HTTPStatus(status).phrase
+        except ValueError:
+            title = "Unknown"
+        document: dict[str, Any] = {
+            "type": f"https://www.rfc-editor.org/rfc/rfc9110#status.{status}" if status in _TYPED else "about:blank",
+            "title": title,
+            "status": status,
+        }
+        if error.detail:
+            document["detail"] = error.detail
+        document.update(error.extensions)
+        return Response(self._encode(document), status, error.headers, media_type=PROBLEM)
+
+
+def draft_of(context: HttpContext) -> ResponseDraft | None:
+    """Return what layers added to the answer, if anything."""
+    return context._response  # noqa: SLF001  # the context's own package; the property would make one

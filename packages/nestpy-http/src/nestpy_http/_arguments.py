@@ -1,0 +1,192 @@
+"""Reads from a handler's signature where each argument comes from, and says what cannot be read."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, get_args, get_origin
+
+from nestpy_core import ExecutionContext, Handler, Parameter
+from nestpy_core._names import name_of
+
+from ._context import HttpContext, Request
+from ._parameters import ParameterOptions, Place
+from ._schema import Schemas, is_data_type, optional_inner
+from ._violations import Failures, body_error, failure_of, invalid
+from .errors import HttpError, RouteError
+
+CARRIERS: tuple[type, ...] = (Request, HttpContext)
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a handler that comes from the request, or from the edge itself.
+
+    Attributes:
+        parameter: the parameter it is for.
+        place: where it stands; None for what the edge carries.
+        name: how the request names it.
+        kind: its type, without place and options.
+        options: what `param` was given.
+        make: converts a text (or decodes the body); None leaves it as it came.
+    """
+
+    parameter: Parameter
+    place: Place | None
+    name: str
+    kind: Any  # any annotation
+    options: ParameterOptions = ParameterOptions()
+    make: Callable[[Any], Any] | None = None
+
+    @property
+    def default(self) -> Any:
+        """What an absent one becomes; `inspect.Parameter.empty` when it may not be absent."""
+        if self.parameter.default is inspect.Parameter.empty and optional_inner(self.kind)[1]:
+            return None
+        return self.parameter.default
+
+
+class ArgumentReader:
+    """Reads the arguments of one app's handlers."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+
+    def read(
+        self, handler: Handler, method: str, template: str, names: Iterable[str]
+    ) -> tuple[list[Argument], list[RouteError]]:
+        """Return a handler's arguments on one route, and what is wrong with them."""
+        arguments: list[Argument] = []
+        problems: list[RouteError] = []
+        known = set(names)
+        for parameter in handler.parameters:
+            if parameter.inject is not None:
+                continue
+            found = self._one(handler, parameter, method, template, known)
+            if isinstance(found, RouteError):
+                problems.append(found)
+            else:
+                arguments.append(found)
+        bodies = [argument for argument in arguments if argument.place is Place.BODY]
+        if len(bodies) > 1:
+            both = " and ".join(f"`{argument.parameter.name}`" for argument in bodies[:2])
+            problems.append(
+                RouteError(
+                    f"`{handler.label}` takes two bodies, {both}; a request has one.",
+                    hints=("join them in one Struct, or mark one `Query[…]`, `Header[…]` or `Inject[…]`",),
+                )
+            )
+        return arguments, problems
+
+    def _one(
+        self, handler: Handler, parameter: Parameter, method: str, template: str, names: set[str]
+    ) -> Argument | RouteError:
+        kind, place, options = _split(parameter.hint)
+        what = f"`{parameter.name}` of `{handler.label}`"
+        if kind in CARRIERS or kind is ExecutionContext:
+            return Argument(parameter, None, parameter.name, kind)
+        if kind is inspect.Parameter.empty:
+            return RouteError(f"{what} has no annotation.", hints=(f"write `{parameter.name}: Query[str]`, for one",))
+        place = place or self._guess(parameter, kind, names)
+        if place is None:
+            return _ambiguous(what, parameter, kind, template)
+        name = options.name or parameter.name
+        if place is Place.PATH and name not in names:
+            return RouteError(
+                f"{what} is a path parameter, and `{template}` has no `{{{name}}}`.",
+                hints=(f"add `{{{name}}}` to the route, or write `Query[{name_of(kind)}]`",),
+            )
+        if place is Place.BODY and method not in BODY_METHODS:
+            return RouteError(
+                f"{what} is a body, and {method} requests have none.",
+                hints=("use `@post`, `@put` or `@patch`", f"or mark it `Query[{name_of(kind)}]`"),
+            )
+        if place is Place.HEADER and options.name is None:
+            name = name.replace("_", "-")
+        problem = None if kind is bytes else self._schemas.check(kind, what)
+        return problem or Argument(
+            parameter, place, name.lower() if place is Place.HEADER else name, kind, options, self._make(place, kind)
+        )
+
+    def _guess(self, parameter: Parameter, kind: Any, names: set[str]) -> Place | None:
+        if parameter.name in names:
+            return Place.PATH
+        inner, _ = optional_inner(kind)
+        if is_data_type(inner) or self._is_foreign(inner):
+            return Place.BODY
+        return None
+
+    def _is_foreign(self, kind: Any) -> bool:
+        if not isinstance(kind, type) or issubclass(kind, pathlib.PurePath):
+            return False
+        return self._schemas.check(kind, "") is not None or self._schemas.supports(kind)
+
+    def _make(self, place: Place, kind: Any) -> Callable[[Any], Any] | None:
+        if place is Place.BODY:
+            return None if kind is bytes else self._schemas.decoder(kind)
+        if kind is str and place is Place.PATH:
+            return None
+        return self._schemas.converter(kind)
+
+
+def _split(hint: Any) -> tuple[Any, Place | None, ParameterOptions]:
+    """Take place and options out of an annotation; constraints stay."""
+    if get_origin(hint) is not Annotated:
+        return hint, None, ParameterOptions()
+    kind, *metadata = get_args(hint)
+    place = next((item for item in metadata if isinstance(item, Place)), None)
+    options = next((item for item in metadata if isinstance(item, ParameterOptions)), ParameterOptions())
+    rest = tuple(item for item in metadata if not isinstance(item, Place | ParameterOptions))
+    return (Annotated[(kind, *rest)] if rest else kind), place, options
+
+
+def _ambiguous(what: str, parameter: Parameter, kind: Any, template: str) -> RouteError:
+    name = name_of(kind)
+    if isinstance(kind, type) and issubclass(kind, pathlib.PurePath):
+        return RouteError(
+            f"{what} is pathlib's `{name}`.",
+            hints=(
+                f"for a path parameter write `http.Path[str]` after `import nestpy_http as http`, and `{{{parameter.name}}}` in the route",
+            ),
+        )
+    return RouteError(
+        f"{what} is `{name}`, which does not say where it comes from; `{template}` has no `{{{parameter.name}}}`.",
+        hints=(
+            f"write `{parameter.name}: Query[{name}]`, `Header[{name}]`, `Cookie[{name}]` or `Body[{name}]`",
+            f"or add `{{{parameter.name}}}` to the route",
+        ),
+    )
+
+
+def explain(arguments: Iterable[Argument], raw: Mapping[str, Any]) -> HttpError:
+    """Return the 400 that lists everything wrong with the raw values of a request, without any value."""
+    failures: Failures = {}
+    for argument in arguments:
+        found = _failures(argument, raw[argument.parameter.name])
+        if isinstance(found, HttpError):
+            return found
+        for path, listed in found:
+            failures.setdefault(path, []).extend(listed)
+    return invalid(failures)
+
+
+def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str, list[dict[str, str]]]]:
+    if argument.make is None:
+        return iter(())
+    if value is None:
+        absent = argument.default is inspect.Parameter.empty
+        listed = [{"code": "required", "message": "This field is required"}]
+        return iter([(argument.name, listed)] if absent else [])
+    try:
+        argument.make(value)
+    except (ValueError, RecursionError) as error:
+        if argument.place is Place.BODY:
+            found = body_error(argument.kind, value, error)
+            return found if isinstance(found, HttpError) else iter(found.items())
+        if isinstance(value, list) and argument.place is Place.QUERY:
+            return iter([(argument.name, [{"code": "repeated", "message": "This field is given more than once"}])])
+        return iter([(argument.name, [failure_of(error)])])
+    return iter(())

@@ -1,0 +1,128 @@
+"""The request and the execution context of the HTTP edge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from nestpy_core import ExecutionContext
+
+from ._answer import ResponseDraft
+from ._input import parse_cookies, parse_query, read_body
+
+if TYPE_CHECKING:
+    from nestpy_core import Handler
+
+__all__ = ("HttpContext", "Request")
+
+
+class Request:
+    """One HTTP request, as handlers, layers and request-scoped providers may inject it."""
+
+    __slots__ = ("_body", "_protocol", "_scope", "limit")
+
+    def __init__(self, scope: Any, protocol: Any, limit: int) -> None:
+        self._scope = scope
+        self._protocol = protocol
+        self._body: bytes | None = None
+        self.limit = limit
+
+    @property
+    def method(self) -> str:
+        """The verb, upper case."""
+        return str(self._scope.method)
+
+    @property
+    def path(self) -> str:
+        """The decoded path."""
+        return str(self._scope.path)
+
+    @property
+    def query_string(self) -> str:
+        """The raw query, without the question mark."""
+        return str(self._scope.query_string)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The decoded query: for each name its values in order."""
+        return parse_query(self._scope.query_string)
+
+    @property
+    def headers(self) -> Any:  # the server's own mapping
+        """The headers by lower-case name: ``get(name)``, ``get_all(name)``, ``items()``."""
+        return self._scope.headers
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name."""
+        return parse_cookies(self._scope.headers.get("cookie"))
+
+    @property
+    def client(self) -> str:
+        """The peer's address, ``ip:port``."""
+        return str(self._scope.client)
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        return str(self._scope.scheme)
+
+    async def body(self) -> bytes:
+        """Return the whole body; read once, however often it is asked for.
+
+        Raises:
+            PayloadTooLarge: it is over the route's limit.
+        """
+        if self._body is None:
+            self._body = await read_body(self._scope.headers, self._protocol, self.limit)
+        return self._body
+
+    async def json(self, kind: Any = Any) -> Any:  # any type that msgspec decodes
+        """Decode the body as *kind*."""
+        return msgspec.json.decode(await self.body(), type=kind)
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """Return the body in chunks, without a limit."""
+        iterator: AsyncIterator[bytes] = aiter(self._protocol)
+        return iterator
+
+
+class HttpContext(ExecutionContext):
+    """What HTTP layers know of a request.
+
+    Attributes:
+        handler: the matched route; None for a 404 or 405.
+    """
+
+    __slots__ = ("_limit", "_protocol", "_request", "_response", "_scope")
+
+    edge: ClassVar[str] = "http"
+
+    def __init__(self, handler: Handler | None, scope: Any, protocol: Any, limit: int) -> None:
+        self.handler = handler
+        self._state = None
+        self._scope = scope
+        self._protocol = protocol
+        self._limit = limit
+        self._request: Request | None = None
+        self._response: ResponseDraft | None = None
+
+    @property
+    def headers(self) -> Any:  # the server's own mapping
+        """The request headers by lower-case name."""
+        return self._scope.headers
+
+    @property
+    def request(self) -> Request:
+        """The request; one object however often it is asked for."""
+        if self._request is None:
+            self._request = Request(self._scope, self._protocol, self._limit)
+        return self._request
+
+    @property
+    def response(self) -> ResponseDraft:
+        """Status and headers to add to the answer, whatever it will be."""
+        if self._response is None:
+            self._response = ResponseDraft()
+        return self._response

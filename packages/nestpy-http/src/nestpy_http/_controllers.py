@@ -1,0 +1,132 @@
+"""The decorators of the HTTP edge: `@controller`, the verbs, status and headers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from nestpy_core import HandlerMarker, HostMarker, Scope, declare_handler, declare_host
+from nestpy_core._metadata import attach, extend
+from nestpy_core.errors import DefinitionError
+
+from ._answer import check_header
+
+__all__ = ("controller", "delete", "get", "head", "header", "http_code", "options", "patch", "post", "put")
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerMarker(HostMarker):
+    """What `@controller` was given."""
+
+    edge: ClassVar[str] = "http"
+    word: ClassVar[str] = "@controller"
+    path: str
+    version: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RouteMarker(HandlerMarker):
+    """What a verb was given."""
+
+    edge: ClassVar[str] = "http"
+    host_word: ClassVar[str] = "@controller"
+    method: str
+    path: str
+
+    @property
+    def word(self) -> str:  # type: ignore[override]  # each verb has its own
+        """The decorator as users write it."""
+        return f"@{self.method.lower()}"
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+def controller(path: str = "/", *, version: str | None = None, scope: Scope | None = None) -> Callable[[C], C]:
+    """Make a class a controller: its decorated methods answer HTTP requests below *path*.
+
+    Args:
+        path: put before each route's own path; may hold parameters such as ``{org_id}``.
+        version: mounts everything below ``/v<version>``.
+        scope: lifetime of the instance, a singleton by default.
+    """
+    _check_path("@controller", path)
+    return lambda cls: declare_host(cls, ControllerMarker(path=path, version=version), scope)
+
+
+def _verb(method: str, path: str) -> Callable[[F], F]:
+    _check_path(f"@{method.lower()}", path)
+    return lambda function: declare_handler(function, RouteMarker(method=method, path=path))
+
+
+def get(path: str = "/") -> Callable[[F], F]:
+    """Answer GET (and so HEAD) at *path*; ``{name}`` stands for one segment."""
+    return _verb("GET", path)
+
+
+def head(path: str = "/") -> Callable[[F], F]:
+    """Answer HEAD at *path* by a handler of its own instead of the GET route's."""
+    return _verb("HEAD", path)
+
+
+def post(path: str = "/") -> Callable[[F], F]:
+    """Answer POST at *path*; the status is 201 unless `@http_code` says otherwise."""
+    return _verb("POST", path)
+
+
+def put(path: str = "/") -> Callable[[F], F]:
+    """Answer PUT at *path*."""
+    return _verb("PUT", path)
+
+
+def patch(path: str = "/") -> Callable[[F], F]:
+    """Answer PATCH at *path*."""
+    return _verb("PATCH", path)
+
+
+def delete(path: str = "/") -> Callable[[F], F]:
+    """Answer DELETE at *path*."""
+    return _verb("DELETE", path)
+
+
+def options(path: str = "/") -> Callable[[F], F]:
+    """Answer OPTIONS at *path* by a handler of its own instead of the ``Allow`` list."""
+    return _verb("OPTIONS", path)
+
+
+def http_code(status: int) -> Callable[[F], F]:
+    """Answer with *status*, from 200 to 399, when the handler returns."""
+    if not 200 <= status <= 399:
+        raise DefinitionError(
+            f"`@http_code({status})` must be from 200 to 399.\nHint: raise an `HttpError` for a failure"
+        )
+
+    def declare(function: F) -> F:
+        attach(function, "http_code", status)
+        return function
+
+    return declare
+
+
+def header(name: str, value: str) -> Callable[[F], F]:
+    """Add a header to the answer when the handler returns; repeatable.
+
+    Raises:
+        ResponseError: the name or the value is not valid in HTTP.
+    """
+    check_header(name, value)
+
+    def declare(function: F) -> F:
+        extend(function, "http_headers", ((name.lower(), value),))
+        return function
+
+    return declare
+
+
+def _check_path(word: str, path: object) -> None:
+    if not isinstance(path, str):
+        raise DefinitionError(
+            f'`{word}` takes a path, for instance `{word}("/")`.\nHint: write `{word}()` with parentheses'
+        )

@@ -1,0 +1,205 @@
+"""The HTTP edge: reads the controllers of a graph, verifies and compiles their routes, answers requests."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Awaitable, Iterable, Iterator
+from typing import Any, cast
+
+from nestpy_core import Compiler, Graph, Handler, Transport
+from nestpy_core.contracts import Endpoint
+
+from ._answer import SECURITY_HEADERS, Answers, Response
+from ._arguments import Argument, ArgumentReader
+from ._asgi import asgi
+from ._config import HttpConfig
+from ._controllers import ControllerMarker, RouteMarker
+from ._endpoint import endpoint_handler
+from ._head import head_of
+from ._module import HttpModule
+from ._route import HandlerRouteCode, UnmatchedCode, may_be_response
+from ._router import UNSAFE, Route, Router, Template, join
+from ._schema import Schemas
+from .errors import BadRequest, HttpError, MethodNotAllowed, NotFound, Problem, RouteError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MountedRoute:
+    """One route as it will be served.
+
+    Attributes:
+        method: upper case.
+        template: the whole path, prefix and version included.
+        handler: what answers.
+        marker: the verb's decorator; None for a plugin's endpoint.
+        arguments: where each argument comes from.
+    """
+
+    method: str
+    template: Template
+    handler: Handler
+    marker: RouteMarker | None
+    arguments: tuple[Argument, ...]
+
+
+class HttpEdge:
+    """Everything HTTP of one app; `rsgi` and `asgi` answer requests once the app has started."""
+
+    name = "http"
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.config: HttpConfig = graph.sections.get(HttpConfig) or HttpConfig()
+        self.answers = Answers(SECURITY_HEADERS if self.config.security_headers else ())
+        self.schemas = Schemas(graph)
+        self.routes: list[MountedRoute] = []
+        self.router = Router()
+        self._problems: list[Problem] = []
+        self._unmatched: Route | None = None
+        self._read()
+
+    # -- verify
+
+    def verify(self) -> Iterable[Problem]:
+        """Return what is wrong with routes, parameters and results."""
+        yield from self._problems
+        if not self.graph.has(HttpModule):
+            yield RouteError(
+                f"`{self.graph.root.label}` has controllers, and no module serves them.",
+                hints=(f"add `HttpModule.for_root()` to `imports=` of `{self.graph.root.label}`",),
+            )
+        yield from self._collisions()
+
+    def _read(self) -> None:
+        reader = ArgumentReader(self.schemas)
+        for handler, host, marker in self.graph.handlers_of("http"):
+            if isinstance(host, ControllerMarker) and isinstance(marker, RouteMarker):
+                version = f"v{host.version}" if host.version else ""
+                path = join(self.config.prefix, version, host.path, marker.path)
+                self._mount(reader, handler, marker, marker.method, path)
+        for endpoint in self.graph.endpoints:
+            self._mount_endpoint(endpoint)
+
+    def _mount(self, reader: ArgumentReader, handler: Handler, marker: RouteMarker, method: str, path: str) -> None:
+        try:
+            template = Template.parse(path)
+        except ValueError as error:
+            self._problems.append(RouteError(f"The path `{path}` of `{handler.label}` {error}."))
+            return
+        arguments, problems = reader.read(handler, method, path, [name for name, _ in template.parameters])
+        self._problems.extend(problems)
+        problem = self._result_problem(handler)
+        if problem is not None:
+            self._problems.append(problem)
+        self.routes.append(MountedRoute(method, template, handler, marker, tuple(arguments)))
+
+    def _result_problem(self, handler: Handler) -> RouteError | None:
+        if handler.returns in (inspect.Parameter.empty, None, str, bytes) or may_be_response(handler.returns):
+            return None
+        if inspect.isasyncgenfunction(handler.function):
+            return None
+        return self.schemas.check(handler.returns, f"The result of `{handler.label}`")
+
+    def _mount_endpoint(self, endpoint: Endpoint) -> None:
+        found = endpoint_handler(endpoint, self.graph)
+        if isinstance(found, RouteError):
+            self._problems.append(found)
+            return
+        handler, argument = found
+        path = join(self.config.prefix, endpoint.path)
+        for method in endpoint.methods:
+            self.routes.append(MountedRoute(method, Template.parse(path), handler, None, (argument,)))
+
+    def _collisions(self) -> Iterator[RouteError]:
+        owners: dict[tuple[str, str], MountedRoute] = {}
+        for route in self.routes:
+            earlier = owners.setdefault((route.method, route.template.shape), route)
+            if earlier is not route:
+                yield RouteError(
+                    f"`{earlier.handler.label}` and `{route.handler.label}` both answer "
+                    f"{route.method} `{route.template.text}`.",
+                    hints=("give one of them another path or method",),
+                )
+
+    # -- compile
+
+    def compile(self, compiler: Compiler) -> None:
+        """Compile every route and what answers where none matched."""
+        limit = self.config.max_body_bytes
+        for route in self.routes:
+            route_code = HandlerRouteCode(
+                self.answers,
+                self.schemas,
+                limit,
+                handler=route.handler,
+                method=route.method,
+                template=route.template.text,
+                positions=dict(route.template.parameters),
+                arguments=route.arguments,
+            )
+            marker = route.marker or RouteMarker(method=route.method, path=route.template.text)
+            function = compiler.handler(route.handler, marker, route_code).function
+            self.router.add(route.method, route.template, function)
+        self._add_heads()
+        code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched)
+        self._unmatched = compiler.unmatched(code).function
+
+    def _add_heads(self) -> None:
+        """Serve HEAD wherever GET is served and HEAD is not, through the GET route's own function."""
+        own = {route.template.shape for route in self.routes if route.method == "HEAD"}
+        gets = [route for route in self.routes if route.method == "GET" and route.template.shape not in own]
+        for route in gets:
+            path = route.template.text
+            found = self.router.static["GET"].get(path) or self.router.find("GET", path)
+            function = found[0] if isinstance(found, tuple) else found
+            if function is not None:
+                self.router.add("HEAD", route.template, head_of(function))
+
+    # -- serve
+
+    def rsgi(self, scope: Any, protocol: Any) -> Awaitable[None]:
+        """Answer one request in the RSGI shape; returns the matched route's coroutine."""
+        routes = self.router.static.get(scope.method)
+        if routes is not None:
+            path = scope.path
+            route = routes.get(path)
+            if route is not None:
+                return cast("Awaitable[None]", route(scope, protocol, None))
+            found = self.router.find(scope.method, path)
+            if found is not None:
+                return cast("Awaitable[None]", found[0](scope, protocol, found[1]))
+        assert self._unmatched is not None  # noqa: S101  # set by `compile`
+        return cast("Awaitable[None]", self._unmatched(scope, protocol, None))
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request in the ASGI shape."""
+        await asgi(self.rsgi, scope, receive, send)
+
+    def transport(self) -> Transport:
+        """Return the listener: granian, embedded in the app's own loop."""
+        from ._server import HttpServer
+
+        return HttpServer(self)
+
+    # -- what no route matched
+
+    def _not_matched(self, scope: Any) -> Response:
+        path = scope.path
+        if UNSAFE.search(path):
+            return self.answers.problem(BadRequest("The path is not acceptable"))
+        allowed = self._allowed(path)
+        if not allowed:
+            return self.answers.problem(NotFound())
+        if scope.method == "OPTIONS":
+            return Response(status=204, headers=[("allow", ", ".join([*allowed, "OPTIONS"]))])
+        error: HttpError = MethodNotAllowed(headers={"allow": ", ".join(allowed)})
+        return self.answers.problem(error)
+
+    def _allowed(self, path: str) -> list[str]:
+        methods = [method for method in self.router.methods(path) if method not in ("HEAD", "OPTIONS")]
+        if "GET" in methods:
+            methods.insert(methods.index("GET") + 1, "HEAD")
+        elif "HEAD" in self.router.methods(path):
+            methods.append("HEAD")
+        return methods

@@ -1,0 +1,60 @@
+"""Answers HEAD through the GET route: same guards, same headers, no body."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, cast
+
+from ._router import Route
+
+
+class HeadProtocol:
+    """A protocol that sends the headers of a response and counts its body instead of sending it."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def __call__(self) -> bytes:
+        body: bytes = await self._inner()
+        return body
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self._inner.response_empty(status, headers)
+
+    def response_str(self, status: int, headers: list[tuple[str, str]], body: str) -> None:
+        self._inner.response_empty(status, _sized(headers, len(body.encode())))
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self._inner.response_empty(status, _sized(headers, len(body)))
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> HeadStream:
+        self._inner.response_empty(status, headers)
+        return HeadStream()
+
+
+class HeadStream:
+    """Ends a stream before its first chunk."""
+
+    async def send_bytes(self, _chunk: bytes) -> None:
+        raise StopAsyncIteration
+
+    async def send_str(self, _chunk: str) -> None:
+        raise StopAsyncIteration
+
+
+def _sized(headers: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
+    return [*headers, ("content-length", str(size))]
+
+
+def head_of(route: Route) -> Route:
+    """Return the HEAD route of a GET route."""
+
+    def head(scope: Any, protocol: Any, segments: Any) -> Awaitable[None]:
+        return cast("Awaitable[None]", route(scope, HeadProtocol(protocol), segments))
+
+    return head

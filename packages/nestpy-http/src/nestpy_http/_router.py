@@ -1,0 +1,116 @@
+"""Matches method and path to a compiled route: a dict for static paths, one probe per shape for others."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any
+
+Route = Callable[..., Any]
+UNSAFE = re.compile(r"[\x00-\x1f\x7f\\;\ufffd]|//|/\.\.?(?:/|$)")
+_PARAMETER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Template:
+    """A route's path: its text and, for each segment, the literal or the parameter's name.
+
+    Attributes:
+        text: the whole path with ``{name}`` parameters.
+        parameters: the index of each parameter in the path split at slashes.
+    """
+
+    text: str
+    parameters: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Template:
+        """Read a path.
+
+        Raises:
+            ValueError: says what is wrong with it, as the end of a sentence.
+        """
+        if ":" in text:
+            raise ValueError("has `:`; a parameter is written `{name}`")
+        if UNSAFE.search(text):
+            raise ValueError("has a segment that no request may have")
+        parameters = []
+        for index, segment in enumerate(text.split("/")):
+            found = _PARAMETER.fullmatch(segment)
+            if found is not None and found[1].isidentifier():
+                parameters.append((found[1], index))
+            elif "{" in segment or "}" in segment:
+                raise ValueError(f"has `{segment}`; a parameter is a whole segment, written `{{name}}`")
+        names = [name for name, _ in parameters]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"has `{{{twice}}}` twice")
+        return cls(text, tuple(parameters))
+
+    @property
+    def shape(self) -> str:
+        """The path without parameter names: two routes of one shape and method collide."""
+        return _PARAMETER.sub("{}", self.text)
+
+    def literals(self) -> tuple[int, ...]:
+        """Return the indexes of the literal segments."""
+        taken = {index for _, index in self.parameters}
+        return tuple(index for index in range(1, self.text.count("/") + 1) if index not in taken)
+
+
+def join(*parts: str) -> str:
+    """Join parts of a path with single slashes: always one in front, none at the end but for the root."""
+    segments = [segment for part in parts for segment in part.split("/") if segment]
+    return "/" + "/".join(segments)
+
+
+@dataclasses.dataclass(slots=True)
+class _Shape:
+    """The parametrised routes whose literals stand at the same indexes."""
+
+    literals: tuple[int, ...]
+    key: Callable[[list[str]], Any]
+    routes: dict[Any, Route] = dataclasses.field(default_factory=dict)
+
+
+class Router:
+    """The routes of one app by method."""
+
+    def __init__(self) -> None:
+        self.static: dict[str, dict[str, Route]] = {}
+        self._shapes: dict[str, dict[int, list[_Shape]]] = {}
+
+    def add(self, method: str, template: Template, route: Route) -> None:
+        """Serve *route* at *template*; a later one of the same method and shape replaces it."""
+        self.static.setdefault(method, {})
+        if not template.parameters:
+            self.static[method][template.text] = route
+            return
+        literals = template.literals()
+        shapes = self._shapes.setdefault(method, {}).setdefault(template.text.count("/") + 1, [])
+        shape = next((one for one in shapes if one.literals == literals), None)
+        if shape is None:
+            shape = _Shape(literals, itemgetter(*literals) if literals else lambda _: None)
+            shapes.append(shape)
+            shapes.sort(key=lambda one: [index not in one.literals for index in range(template.text.count("/") + 1)])
+        shape.routes[shape.key(template.text.split("/"))] = route
+
+    def find(self, method: str, path: str) -> tuple[Route, list[str]] | None:
+        """Return the parametrised route of *path* and the path's segments."""
+        by_length = self._shapes.get(method)
+        if by_length is None:
+            return None
+        segments = path.split("/")
+        for shape in by_length.get(len(segments), ()):
+            route = shape.routes.get(shape.key(segments))
+            if route is not None and segments[-1] and not UNSAFE.search(path):
+                return route, segments
+        return None
+
+    def methods(self, path: str) -> Iterator[str]:
+        """Yield the methods that serve *path*, in order of declaration."""
+        for method, routes in self.static.items():
+            if path in routes or self.find(method, path) is not None:
+                yield method

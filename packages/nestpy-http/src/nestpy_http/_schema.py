@@ -1,0 +1,162 @@
+"""Decodes, converts and encodes values by their annotation, foreign libraries' types included."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, get_args, get_origin
+
+import msgspec
+from msgspec import inspect as msgspec_inspect
+from nestpy_core import Graph
+from nestpy_core._names import name_of
+from nestpy_core.contracts import SchemaSupport
+
+from .errors import RouteError
+
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+
+
+class Schemas:
+    """Makes decoders, converters and encoders for the types of one app."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._schema_of = graph.schema_of
+        self._supports: dict[type, SchemaSupport | None] = {}
+
+    def check(self, kind: Any, what: str) -> RouteError | None:
+        """Return what is wrong with *kind*, which *what* names, or None."""
+        try:
+            info = msgspec_inspect.type_info(kind)
+        except (TypeError, NameError) as error:
+            return RouteError(f"{what} is `{name_of(kind)}`, which cannot be decoded: {error}.", hints=())
+        for cls in dict.fromkeys(_foreign(info, set())):
+            if self._support(cls) is None:
+                library = _library(cls)
+                return RouteError(
+                    f"{what} is `{name_of(kind)}`, and nothing installed decodes `{name_of(cls)}` of `{library}`.",
+                    hints=(
+                        f"install a schema plugin for it: `pip install nestpy-{library}`",
+                        "or use a msgspec Struct, a dataclass, a TypedDict or an attrs class",
+                    ),
+                )
+        return None
+
+    def supports(self, cls: type) -> bool:
+        """Say whether a schema plugin serves *cls*."""
+        return self._support(cls) is not None
+
+    def _support(self, cls: type) -> SchemaSupport | None:
+        if cls not in self._supports:
+            self._supports[cls] = self._schema_of(cls)
+        return self._supports[cls]
+
+    def decoder(self, kind: Any) -> Callable[[bytes], Any]:
+        """Return what decodes *kind* from JSON; it raises ValueError (or RecursionError) when it does not fit."""
+        return msgspec.json.Decoder(kind, dec_hook=self._decode_foreign).decode
+
+    def converter(self, kind: Any) -> Callable[[Any], Any]:
+        """Return what makes *kind* from one text, or from a list of texts where *kind* is a collection."""
+        if kind is str:
+            return _text
+        if kind is int:
+            return _integer
+        if kind is bool:
+            return _boolean
+        box = msgspec.defstruct("_Box", [("value", kind)])
+        wrap = get_origin(kind) in (list, tuple, set, frozenset) or kind in (list, tuple, set, frozenset)
+
+        def convert(value: Any) -> Any:
+            if wrap and isinstance(value, str):
+                value = [value]
+            converted = msgspec.convert({"value": value}, box, strict=False, dec_hook=self._decode_foreign).value  # type: ignore[attr-defined]  # the Struct made above
+            if isinstance(converted, float) and not math.isfinite(converted):
+                raise ValueError("Expected a finite number")
+            return converted
+
+        return convert
+
+    def encoder(self) -> Callable[[Any], bytes]:
+        """Return what encodes a result as JSON."""
+        return msgspec.json.Encoder(enc_hook=self._encode_foreign).encode
+
+    def _decode_foreign(self, cls: type, value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        support = self._support(get_origin(cls) or cls)
+        if support is None:
+            raise NotImplementedError(f"`{name_of(cls)}` cannot be decoded")
+        return support.decode(cls, value)
+
+    def _encode_foreign(self, value: Any) -> Any:
+        support = self._support(type(value))
+        if support is None:
+            raise NotImplementedError(f"`{name_of(type(value))}` cannot be encoded as JSON")
+        return support.encode(value)
+
+
+def _text(value: Any) -> str:
+    if value.__class__ is not str:
+        raise ValueError("Expected `str`")
+    return value  # type: ignore[no-any-return]  # checked above
+
+
+def _integer(value: Any) -> int:
+    if value.__class__ is str and value.isdecimal() and value.isascii() and len(value) < 19:
+        return int(value)
+    number: int = msgspec.convert(value, int, strict=False)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("Expected a 64-bit `int`")
+    return number
+
+
+def _boolean(value: Any) -> bool:
+    found = _BOOLEANS.get(value) if value.__class__ is str else None
+    if found is None:
+        raise ValueError("Expected `bool`")
+    return found
+
+
+def _foreign(info: Any, seen: set[int]) -> Iterator[type]:
+    """Yield the classes that msgspec leaves to hooks, wherever they stand in a type."""
+    if isinstance(info, msgspec_inspect.CustomType):
+        yield get_origin(info.cls) or info.cls
+        return
+    cls = getattr(info, "cls", None)
+    if cls is not None:
+        if id(cls) in seen:
+            return
+        seen.add(id(cls))
+    for name in getattr(info, "__struct_fields__", ()):
+        value = getattr(info, name)
+        for item in value if isinstance(value, tuple) else (value,):
+            inner = getattr(item, "type", None) if isinstance(item, msgspec_inspect.Field) else item
+            if isinstance(inner, msgspec_inspect.Type):
+                yield from _foreign(inner, seen)
+
+
+def _library(cls: type) -> str:
+    """Return the top-level module of the library that a class comes from, looking through the user's subclasses."""
+    bases = [base for base in cls.__mro__[:-1] if base.__module__ not in ("builtins", "abc", "typing")]
+    return bases[-1].__module__.partition(".")[0] if bases else cls.__module__
+
+
+def is_data_type(kind: Any) -> bool:
+    """Say whether a type is data without ceremony: a Struct, dataclass, TypedDict, attrs class or foreign model."""
+    target = get_origin(kind) or kind
+    if not isinstance(target, type):
+        return False
+    return (
+        issubclass(target, msgspec.Struct)
+        or hasattr(target, "__dataclass_fields__")
+        or hasattr(target, "__attrs_attrs__")
+        or (issubclass(target, dict) and hasattr(target, "__total__"))
+    )
+
+
+def optional_inner(kind: Any) -> tuple[Any, bool]:
+    """Return the type without ``None`` and whether it had it."""
+    arguments = get_args(kind)
+    if type(None) in arguments and get_origin(kind) is not None and len(arguments) == 2:
+        return next(item for item in arguments if item is not type(None)), True
+    return kind, False

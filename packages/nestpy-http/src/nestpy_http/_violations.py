@@ -1,0 +1,153 @@
+"""Says everything that is wrong with an input, field by field, after the fast path has refused it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import inspect as msgspec_inspect
+
+from .errors import BadRequest, HttpError, InvalidInput
+
+Failure = dict[str, str]
+Failures = dict[str, list[Failure]]
+
+_WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
+_CODES = (
+    ("required field", "required"),
+    ("unknown field", "unknown_field"),
+    ("length", "length"),
+    ("matching regex", "pattern"),
+    (" >= ", "range"),
+    (" <= ", "range"),
+    (" > ", "range"),
+    (" < ", "range"),
+    ("multiple of", "multiple_of"),
+    ("Invalid enum value", "enum"),
+    ("out of range", "range"),
+)
+MAX_FAILURES = 100
+
+
+def body_error(kind: Any, body: bytes, error: Exception) -> HttpError | Failures:
+    """Return a 400 for a body that is not JSON, else the failures of its fields, without any value."""
+    try:
+        value = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return BadRequest("The body is not valid JSON")
+    failures: Failures = {}
+    for path, failure in _walk(msgspec_inspect.type_info(kind), kind, value, ""):
+        failures.setdefault(path, []).append(failure)
+        if len(failures) >= MAX_FAILURES:
+            break
+    if not failures:
+        foreign = getattr(error.__cause__, "errors", None)
+        if isinstance(foreign, dict):
+            return {str(path): list(found) for path, found in foreign.items()}
+        failures[_path_of(str(error))] = [failure_of(error)]
+    return failures
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return code and message of what msgspec or a hook raised."""
+    message = _WHERE.sub("", str(error)) or "Invalid value"
+    code = next((code for part, code in _CODES if part in message), "type" if "Expected" in message else "invalid")
+    return {"code": code, "message": message}
+
+
+def _path_of(message: str) -> str:
+    found = _WHERE.search(message)
+    return "" if found is None else found["path"].removeprefix("$").lstrip(".").replace("[...]", "")
+
+
+def _walk(info: Any, kind: Any, value: Any, path: str) -> Iterator[tuple[str, Failure]]:
+    fields = getattr(info, "fields", None)
+    if fields is not None and isinstance(value, dict) and not getattr(info, "array_like", False):
+        yield from _walk_fields(info, fields, value, path)
+        return
+    item = getattr(info, "item_type", None)
+    if item is not None and isinstance(value, list):
+        before = len(path)
+        for index, element in enumerate(value[:1000]):
+            yield from _walk(item, None, element, f"{path}.{index}" if before else str(index))
+    problem = _check(info, kind, value)
+    if problem is not None and (item is None or not isinstance(value, list) or problem["code"] == "length"):
+        yield path, problem
+
+
+def _walk_fields(info: Any, fields: Any, value: dict[str, Any], path: str) -> Iterator[tuple[str, Failure]]:
+    prefix = f"{path}." if path else ""
+    known = set()
+    for field in fields:
+        known.add(field.encode_name)
+        if field.encode_name in value:
+            yield from _walk(field.type, None, value[field.encode_name], prefix + field.encode_name)
+        elif field.required:
+            yield prefix + field.encode_name, {"code": "required", "message": "This field is required"}
+    if getattr(info, "forbid_unknown_fields", False):
+        tag = {getattr(info, "tag_field", None)}
+        for name in [name for name in value if name not in known and name not in tag][:MAX_FAILURES]:
+            yield prefix + name[:100], {"code": "unknown_field", "message": "This field is not known"}
+
+
+def _check(info: Any, kind: Any, value: Any) -> Failure | None:
+    target = kind if kind is not None else _annotation(info)
+    if target is None:
+        return None
+    try:
+        msgspec.convert(value, target, dec_hook=_pass)
+    except (ValueError, TypeError, RecursionError) as error:
+        return failure_of(error) if isinstance(error, ValueError) else {"code": "type", "message": "Invalid value"}
+    return None
+
+
+def _pass(_cls: type, value: Any) -> Any:
+    return value
+
+
+_CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz")
+_PLAIN: dict[type, Any] = {
+    msgspec_inspect.IntType: int,
+    msgspec_inspect.FloatType: float,
+    msgspec_inspect.StrType: str,
+    msgspec_inspect.BoolType: bool,
+    msgspec_inspect.BytesType: bytes,
+    msgspec_inspect.NoneType: None,
+}
+
+
+def _annotation(info: Any) -> Any:
+    """Return an annotation that msgspec reads as *info*, or None where no single one is known."""
+    import datetime
+    import decimal
+    import uuid
+    from typing import Annotated, Literal, Union
+
+    named = {
+        "DateTimeType": datetime.datetime,
+        "DateType": datetime.date,
+        "TimeType": datetime.time,
+        "TimeDeltaType": datetime.timedelta,
+        "UUIDType": uuid.UUID,
+        "DecimalType": decimal.Decimal,
+        "AnyType": Any,
+    }
+    name = type(info).__name__
+    if name == "UnionType":
+        inner = [_annotation(item) for item in info.types]
+        return Union[tuple(type(None) if item is None else item for item in inner)]  # noqa: UP007  # built at run time
+    if name == "LiteralType":
+        return Literal[tuple(info.values)]
+    if name in ("ListType", "SetType", "FrozenSetType", "VarTupleType"):
+        base: Any = {"ListType": list, "SetType": set, "FrozenSetType": frozenset, "VarTupleType": tuple}[name]
+    else:
+        base = named.get(name, _PLAIN.get(type(info), getattr(info, "cls", None)))
+    given = {key: value for key in _CONSTRAINTS if (value := getattr(info, key, None)) is not None}
+    return Annotated[base, msgspec.Meta(**given)] if given and base is not None else base
+
+
+def invalid(failures: Failures) -> InvalidInput:
+    """Return the 400 that lists the failures of every field."""
+    return InvalidInput(failures)
