@@ -18,22 +18,24 @@ if TYPE_CHECKING:
         Body as Body, Cookie as Cookie, Header as Header, Path as Path, Query as Query, param as param,
     )
     from .errors import (
-        BadRequest as BadRequest, Conflict as Conflict, Forbidden as Forbidden, Gone as Gone, HttpError as HttpError,
-        InternalServerError as InternalServerError, InvalidInput as InvalidInput, MethodNotAllowed as MethodNotAllowed,
-        NotAcceptable as NotAcceptable, NotFound as NotFound, NotImplemented_ as NotImplemented_,
-        PayloadTooLarge as PayloadTooLarge, RequestTimeout as RequestTimeout, ResponseError as ResponseError,
-        RouteError as RouteError, ServiceUnavailable as ServiceUnavailable, TooManyRequests as TooManyRequests,
-        Unauthorized as Unauthorized, UnprocessableEntity as UnprocessableEntity,
-        UnsupportedMediaType as UnsupportedMediaType,
+        BadRequestError as BadRequestError, ConflictError as ConflictError, ForbiddenError as ForbiddenError,
+        GoneError as GoneError, HttpError as HttpError, InternalServerError as InternalServerError,
+        InvalidInputError as InvalidInputError, MethodNotAllowedError as MethodNotAllowedError,
+        NotAcceptableError as NotAcceptableError, NotFoundError as NotFoundError,
+        PayloadTooLargeError as PayloadTooLargeError, RequestTimeoutError as RequestTimeoutError,
+        ResponseError as ResponseError, RouteError as RouteError, ServiceUnavailableError as ServiceUnavailableError,
+        TooManyRequestsError as TooManyRequestsError, UnauthorizedError as UnauthorizedError,
+        UnprocessableEntityError as UnprocessableEntityError, UnsupportedMediaTypeError as UnsupportedMediaTypeError,
     )
 
 __all__ = [
-    "BadRequest", "Body", "ClientResponse", "ClientStream", "Conflict", "Cookie", "Forbidden", "Gone", "Header",
-    "Headers", "HttpClient", "HttpConfig", "HttpContext", "HttpError", "HttpModule", "InternalServerError",
-    "InvalidInput", "MethodNotAllowed", "NotAcceptable", "NotFound", "NotImplemented_", "Path", "PayloadTooLarge",
-    "Query", "Request", "RequestTimeout", "Response", "ResponseError", "RouteError", "ServiceUnavailable",
-    "TooManyRequests", "Unauthorized", "UnprocessableEntity", "UnsupportedMediaType", "controller", "delete", "get",
-    "head", "header", "http_code", "options", "param", "patch", "post", "put",
+    "BadRequestError", "Body", "ClientResponse", "ClientStream", "ConflictError", "Cookie", "ForbiddenError",
+    "GoneError", "Header", "Headers", "HttpClient", "HttpConfig", "HttpContext", "HttpError", "HttpModule",
+    "InternalServerError", "InvalidInputError", "MethodNotAllowedError", "NotAcceptableError", "NotFoundError", "Path",
+    "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError",
+    "ServiceUnavailableError", "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError",
+    "UnsupportedMediaTypeError", "controller", "delete", "get", "head", "header", "http_code", "options", "param",
+    "patch", "post", "put",
 ]
 
 _NAMES_OF_MODULES = {
@@ -46,9 +48,10 @@ _NAMES_OF_MODULES = {
     "_module": "HttpModule",
     "_parameters": "Body Cookie Header Path Query param",
     "errors": (
-        "BadRequest Conflict Forbidden Gone HttpError InternalServerError InvalidInput MethodNotAllowed NotAcceptable "
-        "NotFound NotImplemented_ PayloadTooLarge RequestTimeout ResponseError RouteError ServiceUnavailable "
-        "TooManyRequests Unauthorized UnprocessableEntity UnsupportedMediaType"
+        "BadRequestError ConflictError ForbiddenError GoneError HttpError InternalServerError InvalidInputError "
+        "MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError RequestTimeoutError ResponseError "
+        "RouteError ServiceUnavailableError TooManyRequestsError UnauthorizedError UnprocessableEntityError "
+        "UnsupportedMediaTypeError"
     ),
 }
 _MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}

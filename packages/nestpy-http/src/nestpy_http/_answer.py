@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
 from nestpy_core.contracts import EndpointAnswer
 
 from .errors import HttpError, ResponseError
@@ -34,6 +35,7 @@ SECURITY_HEADERS: Headers = [
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 _TYPED = frozenset({400, 401, 403, 404, 409, 422, 500})
 
 
@@ -166,19 +168,25 @@ class Answers:
     def problem(self, error: HttpError) -> Response:
         """Return the problem document (RFC 9457) of an error."""
         status = error.status
-        try:
-            title = HTTPStatus(status).phrase
-        except ValueError:
-            title = "Unknown"
         document: dict[str, Any] = {
             "type": f"https://www.rfc-editor.org/rfc/rfc9110#status.{status}" if status in _TYPED else "about:blank",
-            "title": title,
+            "title": title_of(status),
             "status": status,
         }
         if error.detail:
             document["detail"] = error.detail
         document.update(error.extensions)
         return Response(self._encode(document), status, error.headers, media_type=PROBLEM)
+
+
+def title_of(status: int) -> str:
+    """Return the reason phrase of RFC 9110, the same on every Python."""
+    if status in _TITLES:
+        return _TITLES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
 
 
 def draft_of(context: HttpContext) -> ResponseDraft | None:

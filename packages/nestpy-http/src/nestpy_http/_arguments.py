@@ -17,6 +17,7 @@ from ._schema import Schemas, is_data_type, optional_inner
 from ._violations import Failures, body_error, failure_of, invalid
 from .errors import HttpError, RouteError
 
+NO_OPTIONS = ParameterOptions()
 CARRIERS: tuple[type, ...] = (Request, HttpContext)
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
@@ -38,7 +39,7 @@ class Argument:
     place: Place | None
     name: str
     kind: Any  # any annotation
-    options: ParameterOptions = ParameterOptions()
+    options: ParameterOptions = NO_OPTIONS
     make: Callable[[Any], Any] | None = None
 
     @property
@@ -135,10 +136,10 @@ class ArgumentReader:
 def _split(hint: Any) -> tuple[Any, Place | None, ParameterOptions]:
     """Take place and options out of an annotation; constraints stay."""
     if get_origin(hint) is not Annotated:
-        return hint, None, ParameterOptions()
+        return hint, None, NO_OPTIONS
     kind, *metadata = get_args(hint)
     place = next((item for item in metadata if isinstance(item, Place)), None)
-    options = next((item for item in metadata if isinstance(item, ParameterOptions)), ParameterOptions())
+    options = next((item for item in metadata if isinstance(item, ParameterOptions)), NO_OPTIONS)
     rest = tuple(item for item in metadata if not isinstance(item, Place | ParameterOptions))
     return (Annotated[(kind, *rest)] if rest else kind), place, options
 
@@ -149,7 +150,8 @@ def _ambiguous(what: str, parameter: Parameter, kind: Any, template: str) -> Rou
         return RouteError(
             f"{what} is pathlib's `{name}`.",
             hints=(
-                f"for a path parameter write `http.Path[str]` after `import nestpy_http as http`, and `{{{parameter.name}}}` in the route",
+                f"for a path parameter write `{{{parameter.name}}}` in the route",
+                "and `http.Path[str]` after `import nestpy_http as http`",
             ),
         )
     return RouteError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
+
 from nestpy_core import config, setting
 
 __all__ = ("HttpConfig",)

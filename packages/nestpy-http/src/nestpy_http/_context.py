@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+
 from nestpy_core import ExecutionContext
 
 from ._answer import ResponseDraft
@@ -72,7 +73,7 @@ class Request:
         """Return the whole body; read once, however often it is asked for.
 
         Raises:
-            PayloadTooLarge: it is over the route's limit.
+            PayloadTooLargeError: it is over the route's limit.
         """
         if self._body is None:
             self._body = await read_body(self._scope.headers, self._protocol, self.limit)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from nestpy_core import Compiler, Graph, Handler, Transport
 from nestpy_core.contracts import Endpoint
+from nestpy_core.errors import Problem
 
 from ._answer import SECURITY_HEADERS, Answers, Response
 from ._arguments import Argument, ArgumentReader
@@ -21,7 +22,7 @@ from ._module import HttpModule
 from ._route import HandlerRouteCode, UnmatchedCode, may_be_response
 from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
-from .errors import BadRequest, HttpError, MethodNotAllowed, NotFound, Problem, RouteError
+from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,13 +188,13 @@ class HttpEdge:
     def _not_matched(self, scope: Any) -> Response:
         path = scope.path
         if UNSAFE.search(path):
-            return self.answers.problem(BadRequest("The path is not acceptable"))
+            return self.answers.problem(BadRequestError("The path is not acceptable"))
         allowed = self._allowed(path)
         if not allowed:
-            return self.answers.problem(NotFound())
+            return self.answers.problem(NotFoundError())
         if scope.method == "OPTIONS":
             return Response(status=204, headers=[("allow", ", ".join([*allowed, "OPTIONS"]))])
-        error: HttpError = MethodNotAllowed(headers={"allow": ", ".join(allowed)})
+        error: HttpError = MethodNotAllowedError(headers={"allow": ", ".join(allowed)})
         return self.answers.problem(error)
 
     def _allowed(self, path: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from nestpy_core import Graph, Handler, Parameter
+from nestpy_core import Graph, Handler, LayerUse, Parameter
 from nestpy_core.contracts import Endpoint, EndpointAnswer, EndpointRequest
 
 from ._arguments import Argument
@@ -19,7 +19,7 @@ def endpoint_handler(endpoint: Endpoint, graph: Graph) -> tuple[Handler, Argumen
     if function is None:
         return RouteError(f"The endpoint `{endpoint.path}` of {endpoint.owner} has no host in the app.")
     parameter = Parameter("request", EndpointRequest, inspect.Parameter.empty, kind=inspect.Parameter.POSITIONAL_ONLY)
-    layers = dict(graph.global_layers)
+    layers: dict[str, tuple[LayerUse, ...]] = {family: uses for family, uses in graph.global_layers.items()}
     if endpoint.public:
         layers["guards"] = tuple(use for use in layers["guards"] if getattr(use.layer, "posture", False) is not True)
     handler = Handler(

@@ -32,19 +32,8 @@ class HeadProtocol:
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self._inner.response_empty(status, _sized(headers, len(body)))
 
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> HeadStream:
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> None:
         self._inner.response_empty(status, headers)
-        return HeadStream()
-
-
-class HeadStream:
-    """Ends a stream before its first chunk."""
-
-    async def send_bytes(self, _chunk: bytes) -> None:
-        raise StopAsyncIteration
-
-    async def send_str(self, _chunk: str) -> None:
-        raise StopAsyncIteration
 
 
 def _sized(headers: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:

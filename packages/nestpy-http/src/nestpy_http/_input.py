@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote_plus
 
-from .errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from .errors import BadRequestError, PayloadTooLargeError, UnsupportedMediaTypeError
 
 MAX_QUERY_PARAMETERS = 100
 
@@ -14,18 +14,18 @@ async def read_body(headers: Any, protocol: Any, limit: int) -> bytes:
     """Return the body, never holding more than *limit* bytes of it.
 
     Raises:
-        BadRequest: both ``Content-Length`` and ``Transfer-Encoding`` are given (RFC 9112, section 6.3).
-        PayloadTooLarge: it is over *limit*.
+        BadRequestError: both ``Content-Length`` and ``Transfer-Encoding`` are given (RFC 9112, section 6.3).
+        PayloadTooLargeError: it is over *limit*.
     """
     length = headers.get("content-length")
     if length is None:
         return await _count(protocol, limit)
     if "transfer-encoding" in headers:
-        raise BadRequest("Content-Length and Transfer-Encoding exclude each other")
+        raise BadRequestError("Content-Length and Transfer-Encoding exclude each other")
     if not (length.isascii() and length.isdecimal()):
-        raise BadRequest("Content-Length must be a number")
+        raise BadRequestError("Content-Length must be a number")
     if len(length) > 18 or int(length) > limit:
-        raise PayloadTooLarge(f"The body is over {limit} bytes")
+        raise PayloadTooLargeError(f"The body is over {limit} bytes")
     body: bytes = await protocol()
     return body
 
@@ -35,7 +35,7 @@ async def _count(protocol: Any, limit: int) -> bytes:
     async for chunk in protocol:
         chunks += chunk
         if len(chunks) > limit:
-            raise PayloadTooLarge(f"The body is over {limit} bytes")
+            raise PayloadTooLargeError(f"The body is over {limit} bytes")
     return bytes(chunks)
 
 
@@ -43,23 +43,23 @@ def check_json(headers: Any) -> None:
     """Refuse a body that does not say it is JSON in UTF-8.
 
     Raises:
-        UnsupportedMediaType: it says something else, or nothing.
+        UnsupportedMediaTypeError: it says something else, or nothing.
     """
     stated = headers.get("content-type")
     kind, _, options = (stated or "").partition(";")
     kind = kind.strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise UnsupportedMediaType("The body must be `application/json`")
+        raise UnsupportedMediaTypeError("The body must be `application/json`")
     charset = options.strip().lower()
     if charset.startswith("charset=") and charset[8:].strip('"') not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType("The body must be encoded in UTF-8")
+        raise UnsupportedMediaTypeError("The body must be encoded in UTF-8")
 
 
 def parse_query(text: str) -> dict[str, list[str]]:
     """Return for each name of a query string its decoded values in order.
 
     Raises:
-        BadRequest: more than 100 parameters.
+        BadRequestError: more than 100 parameters.
     """
     return {name: value if isinstance(value, list) else [value] for name, value in query_values(text).items()}
 
@@ -78,14 +78,14 @@ def query_values(text: str) -> dict[str, str | list[str]]:
     """Return the decoded query: a text for each name, a list of texts for a repeated one.
 
     Raises:
-        BadRequest: more than 100 parameters.
+        BadRequestError: more than 100 parameters.
     """
     values: dict[str, str | list[str]] = {}
     if not text:
         return values
     pairs = text.split("&", MAX_QUERY_PARAMETERS)
     if len(pairs) > MAX_QUERY_PARAMETERS:
-        raise BadRequest(f"The query holds more than {MAX_QUERY_PARAMETERS} parameters")
+        raise BadRequestError(f"The query holds more than {MAX_QUERY_PARAMETERS} parameters")
     for pair in filter(None, pairs):
         name, _, value = pair.partition("=")
         if "%" in pair or "+" in pair:

@@ -20,7 +20,7 @@ from ._input import check_json, parse_cookies, query_values, read_body
 from ._parameters import Place
 from ._schema import Schemas
 from ._stream import send_stream
-from .errors import Forbidden, HttpError, InvalidInput, TooManyRequests, Unauthorized
+from .errors import ForbiddenError, HttpError, InvalidInputError, TooManyRequestsError, UnauthorizedError
 
 logger = logging.getLogger("nestpy.http")
 INPUT_ERRORS = (ValueError, RecursionError)
@@ -203,7 +203,7 @@ class HandlerRouteCode(RouteCode):
             pipes.apply(variable, argument.parameter, argument.options.pipes)
         with out.block("except ValueError as refused:"):
             failure = f"{{{argument.name!r}: [{{'code': 'pipe', 'message': str(refused)}}]}}"
-            out.line(f"raise {out.constant(InvalidInput, 'InvalidInput')}({failure}) from refused")
+            out.line(f"raise {out.constant(InvalidInputError, 'InvalidInputError')}({failure}) from refused")
 
     def _convert(self, argument: Argument, raw: str, out: Source) -> str:
         variable = out.fresh(f"arg_{argument.parameter.name}")
@@ -212,7 +212,8 @@ class HandlerRouteCode(RouteCode):
             out.line(f"{variable} = {make}({raw})")
         else:
             default = out.constant(argument.default, f"default_{argument.parameter.name}")
-            out.line(f"{variable} = {default} if {raw} is None else {make}({raw})")
+            fresh = f"{default}.copy()" if isinstance(argument.default, list | dict | set) else default
+            out.line(f"{variable} = {fresh} if {raw} is None else {make}({raw})")
         return variable
 
     # -- answer
@@ -332,14 +333,14 @@ def refusal_error(verdict: object, label: str) -> HttpError:
         return failure_error(verdict, label)
     denial = verdict if isinstance(verdict, Denial) else Denial()
     if denial.kind is DenialKind.UNAUTHORIZED:
-        return Unauthorized(denial.detail, challenge=denial.challenge or "Bearer")
+        return UnauthorizedError(denial.detail, challenge=denial.challenge or "Bearer")
     if denial.kind is DenialKind.RATE_LIMITED:
-        return TooManyRequests(denial.detail or "Too Many Requests", retry_after=denial.retry_after or 1)
+        return TooManyRequestsError(denial.detail or "Too Many Requests", retry_after=denial.retry_after or 1)
     if denial.kind is DenialKind.INSUFFICIENT_SCOPE:
         scopes = " ".join(denial.scopes)
         challenge = f'Bearer error="insufficient_scope", scope="{scopes}"'
-        return Forbidden(denial.detail, headers={"www-authenticate": challenge})
-    return Forbidden(denial.detail)
+        return ForbiddenError(denial.detail, headers={"www-authenticate": challenge})
+    return ForbiddenError(denial.detail)
 
 
 def failure_error(error: Exception, label: str) -> HttpError:

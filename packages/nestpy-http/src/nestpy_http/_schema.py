@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import inspect as msgspec_inspect
+
 from nestpy_core import Graph
 from nestpy_core._names import name_of
 from nestpy_core.contracts import SchemaSupport
@@ -69,7 +70,7 @@ class Schemas:
         def convert(value: Any) -> Any:
             if wrap and isinstance(value, str):
                 value = [value]
-            converted = msgspec.convert({"value": value}, box, strict=False, dec_hook=self._decode_foreign).value  # type: ignore[attr-defined]  # the Struct made above
+            converted = msgspec.convert({"value": value}, box, strict=False, dec_hook=self._decode_foreign).value
             if isinstance(converted, float) and not math.isfinite(converted):
                 raise ValueError("Expected a finite number")
             return converted

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
+
 from nestpy_core import Serving
 from nestpy_core.errors import NestPyError
 
@@ -54,7 +55,7 @@ class HttpServer:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
         finally:
-            server.stop()
+            server.stop()  # type: ignore[no-untyped-call]  # granian's own
             await task
 
 

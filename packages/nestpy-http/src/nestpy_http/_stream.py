@@ -11,11 +11,13 @@ async def send_stream(
 ) -> None:
     """Send *chunks*; the first is awaited before the status, so that an early failure is still a 500.
 
-    The generator is closed when the client goes away.
+    The generator is closed when the client goes away, and at once for HEAD, whose protocol opens no stream.
     """
     try:
         first = await anext(chunks, b"")
         transport = protocol.response_stream(status, headers)
+        if transport is None:
+            return
         await _send(transport, first)
         async for chunk in chunks:
             await _send(transport, chunk)

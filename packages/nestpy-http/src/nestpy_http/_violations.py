@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import re
+import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any, Literal, Union
 
 import msgspec
 from msgspec import inspect as msgspec_inspect
 
-from .errors import BadRequest, HttpError, InvalidInput
+from .errors import BadRequestError, HttpError, InvalidInputError
 
 Failure = dict[str, str]
 Failures = dict[str, list[Failure]]
@@ -36,7 +39,7 @@ def body_error(kind: Any, body: bytes, error: Exception) -> HttpError | Failures
     try:
         value = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        return BadRequest("The body is not valid JSON")
+        return BadRequestError("The body is not valid JSON")
     failures: Failures = {}
     for path, failure in _walk(msgspec_inspect.type_info(kind), kind, value, ""):
         failures.setdefault(path, []).append(failure)
@@ -109,6 +112,13 @@ def _pass(_cls: type, value: Any) -> Any:
 
 _CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz")
 _PLAIN: dict[type, Any] = {
+    msgspec_inspect.AnyType: Any,
+    msgspec_inspect.DateTimeType: dt.datetime,
+    msgspec_inspect.DateType: dt.date,
+    msgspec_inspect.TimeType: dt.time,
+    msgspec_inspect.TimeDeltaType: dt.timedelta,
+    msgspec_inspect.UUIDType: uuid.UUID,
+    msgspec_inspect.DecimalType: decimal.Decimal,
     msgspec_inspect.IntType: int,
     msgspec_inspect.FloatType: float,
     msgspec_inspect.StrType: str,
@@ -120,20 +130,6 @@ _PLAIN: dict[type, Any] = {
 
 def _annotation(info: Any) -> Any:
     """Return an annotation that msgspec reads as *info*, or None where no single one is known."""
-    import datetime
-    import decimal
-    import uuid
-    from typing import Annotated, Literal, Union
-
-    named = {
-        "DateTimeType": datetime.datetime,
-        "DateType": datetime.date,
-        "TimeType": datetime.time,
-        "TimeDeltaType": datetime.timedelta,
-        "UUIDType": uuid.UUID,
-        "DecimalType": decimal.Decimal,
-        "AnyType": Any,
-    }
     name = type(info).__name__
     if name == "UnionType":
         inner = [_annotation(item) for item in info.types]
@@ -143,11 +139,11 @@ def _annotation(info: Any) -> Any:
     if name in ("ListType", "SetType", "FrozenSetType", "VarTupleType"):
         base: Any = {"ListType": list, "SetType": set, "FrozenSetType": frozenset, "VarTupleType": tuple}[name]
     else:
-        base = named.get(name, _PLAIN.get(type(info), getattr(info, "cls", None)))
+        base = _PLAIN.get(type(info), getattr(info, "cls", None))
     given = {key: value for key in _CONSTRAINTS if (value := getattr(info, key, None)) is not None}
     return Annotated[base, msgspec.Meta(**given)] if given and base is not None else base
 
 
-def invalid(failures: Failures) -> InvalidInput:
+def invalid(failures: Failures) -> InvalidInputError:
     """Return the 400 that lists the failures of every field."""
-    return InvalidInput(failures)
+    return InvalidInputError(failures)

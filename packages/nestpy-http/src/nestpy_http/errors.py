@@ -5,53 +5,51 @@ NestPyError
 │   └── RouteError                a route, parameter or result cannot be served; found at boot
 ├── ResponseError (ValueError)    a handler's answer would not be valid HTTP
 └── HttpError                     answers the request with its status as a problem document
-    ├── BadRequest           400
-    │   └── InvalidInput     400  with the failures of each field
-    ├── Unauthorized         401
-    ├── Forbidden            403
-    ├── NotFound             404
-    ├── MethodNotAllowed     405
-    ├── NotAcceptable        406
-    ├── RequestTimeout       408
-    ├── Conflict             409
-    ├── Gone                 410
-    ├── PayloadTooLarge      413
-    ├── UnsupportedMediaType 415
-    ├── UnprocessableEntity  422
-    ├── TooManyRequests      429
-    ├── InternalServerError  500
-    ├── NotImplemented_      501
-    └── ServiceUnavailable   503
+    ├── BadRequestError           400
+    │   └── InvalidInputError     400  with the failures of each field
+    ├── UnauthorizedError         401
+    ├── ForbiddenError            403
+    ├── NotFoundError             404
+    ├── MethodNotAllowedError     405
+    ├── NotAcceptableError        406
+    ├── RequestTimeoutError       408
+    ├── ConflictError             409
+    ├── GoneError                 410
+    ├── PayloadTooLargeError      413
+    ├── UnsupportedMediaTypeError 415
+    ├── UnprocessableEntityError  422
+    ├── TooManyRequestsError      429
+    ├── InternalServerError       500
+    └── ServiceUnavailableError   503
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from nestpy_core.errors import NestPyError, Problem
 
 __all__ = (
-    "BadRequest",
-    "Conflict",
-    "Forbidden",
-    "Gone",
+    "BadRequestError",
+    "ConflictError",
+    "ForbiddenError",
+    "GoneError",
     "HttpError",
     "InternalServerError",
-    "InvalidInput",
-    "MethodNotAllowed",
-    "NotAcceptable",
-    "NotFound",
-    "NotImplemented_",
-    "PayloadTooLarge",
-    "RequestTimeout",
+    "InvalidInputError",
+    "MethodNotAllowedError",
+    "NotAcceptableError",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "RequestTimeoutError",
     "ResponseError",
     "RouteError",
-    "ServiceUnavailable",
-    "TooManyRequests",
-    "Unauthorized",
-    "UnprocessableEntity",
-    "UnsupportedMediaType",
+    "ServiceUnavailableError",
+    "TooManyRequestsError",
+    "UnauthorizedError",
+    "UnprocessableEntityError",
+    "UnsupportedMediaTypeError",
 )
 
 
@@ -73,7 +71,7 @@ class HttpError(NestPyError):
         extensions: more members of the document.
     """
 
-    status: ClassVar[int] | int = 500
+    status: int = 500
 
     def __init__(
         self,
@@ -93,13 +91,13 @@ class HttpError(NestPyError):
         self.extensions = dict(extensions or {})
 
 
-class BadRequest(HttpError):
+class BadRequestError(HttpError):
     """400: the request is malformed."""
 
     status = 400
 
 
-class InvalidInput(BadRequest):
+class InvalidInputError(BadRequestError):
     """400: arguments do not fit; ``errors`` maps each field to its failures, without any value.
 
     Attributes:
@@ -111,7 +109,7 @@ class InvalidInput(BadRequest):
         self.errors = errors
 
 
-class Unauthorized(HttpError):
+class UnauthorizedError(HttpError):
     """401: who calls is not known; the answer carries a challenge."""
 
     status = 401
@@ -121,67 +119,67 @@ class Unauthorized(HttpError):
         self.headers.setdefault("www-authenticate", challenge)
 
 
-class Forbidden(HttpError):
+class ForbiddenError(HttpError):
     """403: the caller may not do this."""
 
     status = 403
 
 
-class NotFound(HttpError):
+class NotFoundError(HttpError):
     """404: there is nothing here, or nothing that the caller may know of."""
 
     status = 404
 
 
-class MethodNotAllowed(HttpError):
+class MethodNotAllowedError(HttpError):
     """405: the path exists for other methods; the answer carries ``Allow``."""
 
     status = 405
 
 
-class NotAcceptable(HttpError):
+class NotAcceptableError(HttpError):
     """406: no representation that the caller accepts."""
 
     status = 406
 
 
-class RequestTimeout(HttpError):
+class RequestTimeoutError(HttpError):
     """408: the request did not arrive in time."""
 
     status = 408
 
 
-class Conflict(HttpError):
+class ConflictError(HttpError):
     """409: the request contradicts the present state."""
 
     status = 409
 
 
-class Gone(HttpError):
+class GoneError(HttpError):
     """410: it was here, and will not come back."""
 
     status = 410
 
 
-class PayloadTooLarge(HttpError):
+class PayloadTooLargeError(HttpError):
     """413: the body is over its limit."""
 
     status = 413
 
 
-class UnsupportedMediaType(HttpError):
+class UnsupportedMediaTypeError(HttpError):
     """415: the body is of a type that this route does not read."""
 
     status = 415
 
 
-class UnprocessableEntity(HttpError):
+class UnprocessableEntityError(HttpError):
     """422: well formed, and not possible."""
 
     status = 422
 
 
-class TooManyRequests(HttpError):
+class TooManyRequestsError(HttpError):
     """429: try again later; the answer carries ``Retry-After`` in whole seconds, at least 1."""
 
     status = 429
@@ -197,13 +195,7 @@ class InternalServerError(HttpError):
     status = 500
 
 
-class NotImplemented_(HttpError):  # noqa: N801  # `NotImplemented` is a builtin
-    """501: this server does not know the method."""
-
-    status = 501
-
-
-class ServiceUnavailable(HttpError):
+class ServiceUnavailableError(HttpError):
     """503: try again later; the answer carries ``Retry-After`` in whole seconds, at least 1."""
 
     status = 503
