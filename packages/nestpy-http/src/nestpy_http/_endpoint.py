@@ -19,7 +19,7 @@ def endpoint_handler(endpoint: Endpoint, graph: Graph) -> tuple[Handler, Argumen
     if function is None:
         return RouteError(f"The endpoint `{endpoint.path}` of {endpoint.owner} has no host in the app.")
     parameter = Parameter("request", EndpointRequest, inspect.Parameter.empty, kind=inspect.Parameter.POSITIONAL_ONLY)
-    layers: dict[str, tuple[LayerUse, ...]] = {family: uses for family, uses in graph.global_layers.items()}
+    layers: dict[str, tuple[LayerUse, ...]] = dict(graph.global_layers.items())
     if endpoint.public:
         layers["guards"] = tuple(use for use in layers["guards"] if getattr(use.layer, "posture", False) is not True)
     handler = Handler(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -65,12 +66,13 @@ class Schemas:
         if kind is bool:
             return _boolean
         box = msgspec.defstruct("_Box", [("value", kind)])
+        unbox = attrgetter("value")
         wrap = get_origin(kind) in (list, tuple, set, frozenset) or kind in (list, tuple, set, frozenset)
 
         def convert(value: Any) -> Any:
             if wrap and isinstance(value, str):
                 value = [value]
-            converted = msgspec.convert({"value": value}, box, strict=False, dec_hook=self._decode_foreign).value
+            converted = unbox(msgspec.convert({"value": value}, box, strict=False, dec_hook=self._decode_foreign))
             if isinstance(converted, float) and not math.isfinite(converted):
                 raise ValueError("Expected a finite number")
             return converted
@@ -99,7 +101,7 @@ class Schemas:
 def _text(value: Any) -> str:
     if value.__class__ is not str:
         raise ValueError("Expected `str`")
-    return value  # type: ignore[no-any-return]  # checked above
+    return str(value)
 
 
 def _integer(value: Any) -> int:
