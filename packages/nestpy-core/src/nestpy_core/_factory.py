@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
-from typing import Any, Literal, get_origin
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from typing import Any, Literal, get_args, get_origin
 
 from ._hints import annotations_of
 
 Style = Literal["plain", "async", "manager", "async manager"]
+
+_WRAPPERS = (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Coroutine,
+    Generator,
+    Iterator,
+    contextlib.AbstractAsyncContextManager,
+    contextlib.AbstractContextManager,
+)
 
 
 def style_of(source: Any) -> tuple[Style, Callable[..., Any]]:
@@ -36,6 +47,16 @@ def _annotated_style(function: Any) -> Style:
     if "AbstractAsyncContextManager" in text:
         return "async manager"
     return "manager" if "AbstractContextManager" in text else "plain"
+
+
+def made_by(hint: Any) -> type | None:
+    """Return the class of what a factory's result annotation says it makes, None when it does not say."""
+    origin = get_origin(hint)
+    arguments = get_args(hint)
+    if origin in _WRAPPERS and arguments:
+        return made_by(arguments[-1] if origin is Coroutine else arguments[0])
+    made = origin or hint
+    return made if isinstance(made, type) and made is not inspect.Parameter.empty else None
 
 
 def needs_cleanup(source: Any) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._names import name_of, qualified
-from ._provider import Scope
+from ._names import full_name, name_of, qualified
+from ._provider import OpenGeneric, Scope
 
 if TYPE_CHECKING:
     from ._handler import Handler, HandlerMarker, HostMarker
@@ -58,7 +58,9 @@ class Binding:
         module: the owner.
         scope: lifetime.
         arguments: the constructor's or factory's injected arguments, in order.
+        constants: arguments that are known at boot, such as the ``User`` of ``Repository[User]``.
         links: for each argument the bindings it gets; empty for an absent optional one.
+        label: how messages name it: the token's short name, with its import path where two would be called the same.
     """
 
     token: Any  # a class, a generic alias or a Token
@@ -73,11 +75,25 @@ class Binding:
     arguments: tuple[tuple[Argument, Dependency], ...] = ()
     constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     links: tuple[tuple[Binding, ...], ...] = ()
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Call it by its token's short name, until `Graph.distinguish`."""
+        self.label = name_of(self.token)
 
     @property
-    def label(self) -> str:
-        """The token's short name."""
-        return name_of(self.token)
+    def settled(self) -> Binding:
+        """The binding that makes the instance: an alias's own target, else this one."""
+        binding = self
+        while binding.kind == "existing":
+            binding = binding.links[0][0]
+        return binding
+
+    @property
+    def position(self) -> tuple[int, str]:
+        """What orders several bindings of one token."""
+        maker = type(self.source) if self.kind == "value" else self.source
+        return self.order, qualified(maker)
 
     def dependencies(self) -> Iterator[tuple[str, Binding]]:
         """Yield every binding it is built from, with the field's or parameter's name."""
@@ -124,6 +140,7 @@ class Graph:
         settings: the sources that they were read from.
         problems: what collect and link found wrong.
         notices: boot lines for the log.
+        generics: the open generics with their modules.
         schema_of: asks the schema plugins for a foreign type.
     """
 
@@ -141,14 +158,49 @@ class Graph:
     notices: list[str] = dataclasses.field(default_factory=list)
     schema_of: Callable[[type], SchemaSupport | None] = lambda _: None
 
+    generics: list[tuple[OpenGeneric, ModuleNode]] = dataclasses.field(default_factory=list)
+    _by_token: dict[Any, list[Binding]] = dataclasses.field(default_factory=dict)
+
+    def add(self, binding: Binding) -> Binding:
+        """Take in a binding, at the end of its module's list."""
+        binding.module.bindings.append(binding)
+        self.bindings.append(binding)
+        self._by_token.setdefault(binding.token, []).append(binding)
+        return binding
+
+    def drop(self, dropped: Container[Binding]) -> None:
+        """Forget bindings, and the handlers of those that are hosts."""
+        for found in (self.bindings, *self._by_token.values(), *(node.bindings for node in self.modules)):
+            found[:] = [binding for binding in found if binding not in dropped]
+        self.handlers = [handler for handler in self.handlers if handler.host not in dropped]
+
+    def distinguish(self) -> None:
+        """Give those that would be called the same a name with its import path."""
+        tokens: dict[str, set[Any]] = {}
+        for binding in self.bindings:
+            tokens.setdefault(name_of(binding.token), set()).add(binding.token)
+        for binding in self.bindings:
+            if len(tokens[binding.label]) > 1:
+                binding.label = full_name(binding.token)
+        classes: dict[str, set[type | None]] = {}
+        for node in self.modules:
+            classes.setdefault(node.label, set()).add(node.cls)
+        for node in self.modules:
+            if node.cls is not None and len(classes[node.label]) > 1:
+                node.label = node.label.replace(name_of(node.cls), full_name(node.cls), 1)
+
+    def tokens(self) -> Iterator[list[Binding]]:
+        """Yield the bindings of each token, in order of listing."""
+        yield from self._by_token.values()
+
     def has(self, module: type) -> bool:
         """Say whether the app imports a module class."""
         return any(node.cls is module for node in self.modules)
 
     def bindings_of(self, token: Any) -> list[Binding]:  # any token
         """Return the bindings of one token: several only for a multi one (or before verification)."""
-        found = [binding for binding in self.bindings if binding.token == token]
-        return sorted(found, key=lambda binding: (binding.order, qualified(binding.source)))
+        found = self._by_token.get(token, [])
+        return sorted(found, key=lambda binding: binding.position) if len(found) > 1 else list(found)
 
     def handlers_of(self, edge: str) -> Iterator[tuple[Handler, HostMarker, HandlerMarker]]:
         """Yield an edge's handlers, once for each of their markers, with their host's marker."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin
 
+from ._generics import specialise, variables_of
 from ._names import name_of, place_of
 from ._provider import InjectMarker, Token
 from .errors import UnresolvedHintError
+
+EMPTY = inspect.Parameter.empty
+Resolved = tuple[list["Argument"], list[UnresolvedHintError]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,10 +37,33 @@ class Dependency:
     many: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Argument:
+    """One parameter of a constructor, factory or handler, its hint resolved.
+
+    Attributes:
+        hint: the annotation; `inspect.Parameter.empty` when there is none.
+        default: its default; likewise.
+        kind: how Python takes it.
+        constant: what a ``type[T]`` means here; `inspect.Parameter.empty` for everything else.
+    """
+
+    name: str
+    hint: Any  # any annotation
+    default: Any  # any value
+    kind: inspect._ParameterKind = inspect.Parameter.KEYWORD_ONLY
+    constant: Any = EMPTY
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return self.default is EMPTY
+
+
 class Names:
     """The unambiguous names of the collected classes, for hints that their own module cannot resolve."""
 
-    def __init__(self, classes: typing.Iterable[type] = ()) -> None:
+    def __init__(self, classes: Iterable[type] = ()) -> None:
         self._found: dict[str, type | None] = {}
         for cls in classes:
             self.add(cls)
@@ -52,19 +80,27 @@ class Names:
 
 
 def resolve(annotation: Any, module_name: str, local: Mapping[str, Any], names: Names) -> Any:
-    """Evaluate one annotation: first as its module sees it, then with the collected classes.
+    """Evaluate one annotation: as its module sees it, then inside its class, then with the collected classes.
 
     Raises:
         Exception: whatever the evaluation raises, NameError above all.
     """
-    if annotation is inspect.Parameter.empty:
+    if annotation is EMPTY or isinstance(annotation, type):
         return annotation
     scope = vars(sys.modules[module_name]) if module_name in sys.modules else {}
-    holder = types.SimpleNamespace(__annotations__={"hint": annotation})
     try:
-        return typing.get_type_hints(holder, dict(scope), dict(local), include_extras=True)["hint"]
+        return _evaluate(annotation, scope, {})
     except NameError:
-        return typing.get_type_hints(holder, dict(scope), names.local(local), include_extras=True)["hint"]
+        pass
+    try:
+        return _evaluate(annotation, scope, local)
+    except NameError:
+        return _evaluate(annotation, scope, names.local(local))
+
+
+def _evaluate(annotation: Any, scope: Mapping[str, Any], local: Mapping[str, Any]) -> Any:
+    holder = types.SimpleNamespace(__annotations__={"hint": annotation})
+    return typing.get_type_hints(holder, dict(scope), dict(local), include_extras=True)["hint"]
 
 
 def annotations_of(target: Any) -> dict[str, Any]:
@@ -73,87 +109,122 @@ def annotations_of(target: Any) -> dict[str, Any]:
         import annotationlib
 
         return dict(annotationlib.get_annotations(target, format=annotationlib.Format.FORWARDREF))
-    return dict(inspect.get_annotations(target))
+    return inspect.get_annotations(target)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Argument:
-    """One parameter of a constructor, factory or handler, its hint resolved."""
-
-    name: str
-    hint: Any  # `inspect.Parameter.empty` when there is none
-    default: Any  # likewise
-    kind: inspect._ParameterKind = inspect.Parameter.KEYWORD_ONLY
-
-    @property
-    def required(self) -> bool:
-        """Whether a call must give it."""
-        return self.default is inspect.Parameter.empty
+# -- classes
 
 
-def constructor_arguments(cls: type, names: Names) -> tuple[list[Argument], list[UnresolvedHintError]]:
-    """Return the parameters of the class's constructor; fields carry the hints of the class that wrote them."""
-    init = cls.__init__
-    if init is object.__init__ or getattr(cls, "_is_protocol", False):
+def constructor_arguments(cls: type, names: Names, token: Any = None) -> Resolved:
+    """Return the parameters of the class's constructor.
+
+    Args:
+        cls: the class; its fields carry the hints of the class that wrote them.
+        names: the collected classes.
+        token: what it is bound to, which may fix type variables: ``Repository[User]``.
+    """
+    if _constructor(cls) is object or getattr(cls, "_is_protocol", False):
         return [], []
-    owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
-    if "injectable" in getattr(owner, "__nestpy__", ()) and dataclasses.is_dataclass(owner):
-        return _field_arguments(cls, init, names)
-    arguments, problems = callable_arguments(init, names)
-    return arguments[1:], problems
-
-
-def _field_arguments(cls: type, init: Any, names: Names) -> tuple[list[Argument], list[UnresolvedHintError]]:
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):  # a class written in C says nothing of itself
+        return [], []
+    variables = variables_of(cls, token)
     arguments: list[Argument] = []
     problems: list[UnresolvedHintError] = []
-    for parameter in list(inspect.signature(init).parameters.values())[1:]:
-        owner = next(base for base in cls.__mro__ if parameter.name in annotations_of(base))
-        raw = annotations_of(owner)[parameter.name]
-        try:
-            hint = resolve(raw, owner.__module__, vars(owner), names)
-        except Exception as error:  # evaluating a user's annotation may raise anything
-            problems.append(_unresolved(f"Field `{parameter.name}` of `{name_of(owner)}`", raw, owner, error))
-            continue
-        hint = hint.type if isinstance(hint, dataclasses.InitVar) else hint
-        arguments.append(Argument(parameter.name, hint, parameter.default))
-    return arguments, problems
-
-
-def callable_arguments(function: Callable[..., Any], names: Names) -> tuple[list[Argument], list[UnresolvedHintError]]:
-    """Return the parameters of a function, bound or not, without ``*args`` and ``**kwargs``."""
-    target = _function_of(function)
-    arguments: list[Argument] = []
-    problems: list[UnresolvedHintError] = []
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        raw = annotations_of(target).get(parameter.name, inspect.Parameter.empty)
+        owner, raw, what = _annotation_of(cls, parameter)
         try:
-            hint = resolve(raw, getattr(target, "__module__", ""), {}, names)
-        except Exception as error:  # as above
-            problems.append(_unresolved(f"Parameter `{parameter.name}` of `{name_of(target)}`", raw, target, error))
+            hint = resolve(raw, owner.__module__, vars(owner), names)
+        except Exception as error:  # noqa: BLE001  # evaluating a user's annotation may raise anything
+            problems.append(_unresolved(what, raw, owner, error))
             continue
-        arguments.append(Argument(parameter.name, hint, parameter.default, parameter.kind))
+        arguments.append(_argument(parameter, hint, variables.get(owner, {})))
     return arguments, problems
 
 
-def return_hint(function: Callable[..., Any], names: Names) -> tuple[Any, list[UnresolvedHintError]]:
-    """Return the resolved return annotation, `inspect.Parameter.empty` when there is none."""
-    target = _function_of(function)
-    raw = annotations_of(target).get("return", inspect.Parameter.empty)
+def _constructor(cls: type) -> type:
+    return next(base for base in cls.__mro__ if "__init__" in base.__dict__ or base.__dict__.get("__new__"))
+
+
+def _annotation_of(cls: type, parameter: inspect.Parameter) -> tuple[type, Any, str]:
+    """Return which class wrote a parameter's annotation, the annotation, and how messages call it."""
+    writer = _constructor(cls)
+    init = writer.__dict__.get("__init__") or writer.__dict__["__new__"]
+    fields = getattr(writer, "__dataclass_fields__", {})
+    if inspect.isfunction(init) and parameter.name not in fields:
+        raw = annotations_of(init).get(parameter.name, EMPTY)
+        return writer, raw, f"Parameter `{parameter.name}` of `{name_of(init)}`"
+    what = f"Field `{parameter.name}` of"
+    for base in cls.__mro__:
+        found = annotations_of(base)
+        if parameter.name in found:
+            return base, found[parameter.name], f"{what} `{name_of(base)}`"
+    return cls, parameter.annotation, f"{what} `{name_of(cls)}`"
+
+
+# -- functions
+
+
+def callable_arguments(
+    function: Callable[..., Any], names: Names, variables: Mapping[TypeVar, Any] = types.MappingProxyType({})
+) -> Resolved:
+    """Return the parameters of a function, bound or not, without ``*args`` and ``**kwargs``."""
+    target = function_of(function)
+    hints = annotations_of(target)
+    arguments: list[Argument] = []
+    problems: list[UnresolvedHintError] = []
+    for parameter in _parameters(function):
+        raw = hints.get(parameter.name, EMPTY)
+        try:
+            hint = resolve(raw, getattr(target, "__module__", ""), {}, names)
+        except Exception as error:  # noqa: BLE001  # as above
+            problems.append(_unresolved(f"Parameter `{parameter.name}` of `{name_of(target)}`", raw, target, error))
+            continue
+        arguments.append(_argument(parameter, hint, variables))
+    return arguments, problems
+
+
+def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
     try:
-        return resolve(raw, getattr(target, "__module__", ""), {}, names), []
-    except Exception as error:  # as above
-        return inspect.Parameter.empty, [_unresolved(f"The result of `{name_of(target)}`", raw, target, error)]
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a function written in C says nothing of itself
+        return
+    for parameter in parameters:
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            yield parameter
 
 
-def _function_of(function: Any) -> Any:
-    while hasattr(function, "func"):
+def return_hint(
+    function: Callable[..., Any], names: Names, variables: Mapping[TypeVar, Any] = types.MappingProxyType({})
+) -> tuple[Any, list[UnresolvedHintError]]:
+    """Return the resolved return annotation, `inspect.Parameter.empty` when there is none."""
+    target = function_of(function)
+    raw = annotations_of(target).get("return", EMPTY)
+    try:
+        return specialise(resolve(raw, getattr(target, "__module__", ""), {}, names), variables), []
+    except Exception as error:  # noqa: BLE001  # as above
+        return EMPTY, [_unresolved(f"The result of `{name_of(target)}`", raw, target, error)]
+
+
+def function_of(function: Any) -> Any:
+    """Return what carries the annotations of a callable: the innermost function, or its class's ``__call__``."""
+    while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
     if inspect.isroutine(function):
         return getattr(function, "__func__", function)
     return function if isinstance(function, type) else type(function).__call__
+
+
+def _argument(parameter: inspect.Parameter, hint: Any, variables: Mapping[TypeVar, Any]) -> Argument:
+    hint = hint.type if isinstance(hint, dataclasses.InitVar) else hint
+    constant = EMPTY
+    if get_origin(hint) is type and isinstance(get_args(hint)[0], TypeVar):
+        constant = variables.get(get_args(hint)[0], EMPTY)
+    return Argument(parameter.name, specialise(hint, variables), parameter.default, parameter.kind, constant)
 
 
 def _unresolved(what: str, raw: object, target: Any, error: Exception) -> UnresolvedHintError:
@@ -169,6 +240,9 @@ def _unresolved(what: str, raw: object, target: Any, error: Exception) -> Unreso
     )
 
 
+# -- what a hint asks for
+
+
 def is_injected(hint: Any) -> bool:
     """Say whether a handler parameter's hint is ``Inject[…]``."""
     return get_origin(hint) is Annotated and any(item is InjectMarker for item in get_args(hint)[1:])
@@ -178,22 +252,26 @@ def dependency_of(name: str, hint: Any) -> Dependency | None:
     """Read what a hint asks for; None when it asks for nothing that could be a token."""
     optional = False
     many = False
-    for _ in range(3):
+    for _ in range(6):
+        hint = getattr(hint, "__value__", hint)  # PEP 695: `type Name = …`
         if get_origin(hint) is Annotated:
-            token = next((item for item in get_args(hint)[1:] if isinstance(item, Token)), None)
+            inner, *extra = get_args(hint)
+            token = next((item for item in extra if isinstance(item, Token)), None)
             if token is not None:
-                inner = get_args(hint)[0]
                 return Dependency(name, token, optional or _is_optional(inner), many or get_origin(inner) is list)
-            hint = get_args(hint)[0]
+            hint = inner
         elif _is_optional(hint) and len(get_args(hint)) == 2:
             optional = True
             hint = next(item for item in get_args(hint) if item is not types.NoneType)
         elif get_origin(hint) is list and not many:
             many = True
             hint = get_args(hint)[0]
-    if isinstance(hint, type) or isinstance(get_origin(hint), type) and get_origin(hint) is not types.UnionType:
-        return Dependency(name, hint, optional, many)
-    return None
+    origin = get_origin(hint)
+    if origin is None:
+        able = isinstance(hint, type) and hint not in (types.NoneType, Protocol)
+    else:
+        able = isinstance(origin, type) and origin is not types.UnionType
+    return Dependency(name, hint, optional, many) if able else None
 
 
 def _is_optional(hint: Any) -> bool:

@@ -76,7 +76,7 @@ def _declare(phase: Phase, hook: F) -> F:
 def hooks_of(cls: type) -> dict[Phase, list[str]]:
     """Return the names of the class's hooks by phase, each phase sorted by name."""
     found: dict[Phase, list[str]] = {}
-    for name, function in functions(cls):
+    for _, name, function in functions(cls):
         for phase in read(function, "lifecycle", ()):
             found.setdefault(phase, []).append(name)
     return {phase: sorted(names) for phase, names in found.items()}

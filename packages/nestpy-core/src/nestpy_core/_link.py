@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import inspect
 from collections.abc import Iterator
 from typing import Any, get_origin
 
+from ._factory import made_by
 from ._graph import Binding, Graph, LayerUse, ModuleNode
 from ._handler import Handler
 from ._hints import Dependency, Names, return_hint
 from ._layer import GLOBAL_TOKENS, Family, check_layer
 from ._metadata import read
-from ._names import is_private, name_of, qualified
+from ._names import full_name, is_private, name_of
 from ._visibility import Visibility
 from .errors import AccessError, DefinitionError, DuplicateProviderError, HandlerError, MissingProviderError, Problem
 
@@ -31,46 +30,33 @@ class _Linker:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.problems: list[Problem] = []
-        self._by_token: dict[Any, list[Binding]] = {}
 
     # -- one binding per token
 
     def settle(self) -> None:
-        for binding in self.graph.bindings:
-            self._by_token.setdefault(binding.token, []).append(binding)
-        dropped: set[int] = set()
-        for token, bindings in self._by_token.items():
+        dropped: set[Binding] = set()
+        for bindings in self.graph.tokens():
             explicit = [binding for binding in bindings if not binding.implicit]
             if any(binding.multi for binding in explicit):
-                self._check_mixed(token, explicit)
+                self._check_mixed(explicit)
                 continue
             chosen = [binding for binding in explicit if not binding.default] or explicit
-            dropped.update(id(binding) for binding in explicit if binding not in chosen)
+            dropped.update(binding for binding in explicit if binding not in chosen)
             if len(chosen) > 1:
-                self.problems.append(_duplicate(token, chosen))
-        self._drop(dropped)
+                self.problems.append(_duplicate(chosen))
+        self.graph.drop(dropped)
         self.visibility = Visibility(self.graph)
         self.problems.extend(self.visibility.problems)
 
-    def _check_mixed(self, token: Any, bindings: list[Binding]) -> None:
+    def _check_mixed(self, bindings: list[Binding]) -> None:
         single = [binding for binding in bindings if not binding.multi]
         if single:
             self.problems.append(
                 DuplicateProviderError(
-                    f"`{name_of(token)}` is bound with `multi=True` and, in `{single[0].module.label}`, without.",
+                    f"`{single[0].label}` is bound with `multi=True` and, in `{single[0].module.label}`, without.",
                     hints=("write `multi=True` on every binding of it, or on none",),
                 )
             )
-
-    def _drop(self, dropped: set[int]) -> None:
-        if not dropped:
-            return
-        self.graph.bindings = [binding for binding in self.graph.bindings if id(binding) not in dropped]
-        self.graph.handlers = [handler for handler in self.graph.handlers if id(handler.host) not in dropped]
-        for node in self.graph.modules:
-            node.bindings = [binding for binding in node.bindings if id(binding) not in dropped]
-        for bindings in self._by_token.values():
-            bindings[:] = [binding for binding in bindings if id(binding) not in dropped]
 
     # -- links
 
@@ -87,14 +73,14 @@ class _Linker:
                     self.graph.injected[handler.host, handler.name, parameter.name] = found
 
     def _resolve(self, node: ModuleNode, dependency: Dependency, consumer: str) -> tuple[Binding, ...]:
-        bindings = self._by_token.get(dependency.token, [])
-        several = sorted((one for one in bindings if one.multi), key=lambda one: (one.order, qualified(one.source)))
+        dependency, bindings = self._asked(dependency)
+        visible = [one for one in bindings if self.visibility.sees(node, one)]
+        several = [one for one in bindings if one.multi and (one in visible or not is_private(one.token))]
         if dependency.many and several:
             return tuple(several)
         if several or (dependency.many and bindings and not _is_token(dependency)):
-            self.problems.append(_wrong_number(node, dependency, consumer, several=bool(several)))
+            self.problems.append(_wrong_number(node, dependency, consumer, bindings[0]))
             return ()
-        visible = [one for one in bindings if self.visibility.sees(node, one)]
         if visible:
             return (visible[0],)
         beyond = [one for one in bindings if not one.implicit]
@@ -103,6 +89,15 @@ class _Linker:
         elif not dependency.optional:
             self.problems.append(self._missing(node, dependency, consumer))
         return ()
+
+    def _asked(self, dependency: Dependency) -> tuple[Dependency, list[Binding]]:
+        """Read ``list[T]`` as a token of its own where it is bound as one."""
+        bindings = self.graph.bindings_of(dependency.token)
+        if dependency.many and not bindings and not _is_token(dependency):
+            whole = dataclasses.replace(dependency, token=list[dependency.token], many=False)
+            found = self.graph.bindings_of(whole.token)
+            return (whole, found) if found else (dependency, bindings)
+        return dependency, bindings
 
     def _no_access(self, node: ModuleNode, dependency: Dependency, consumer: str, owner: Binding) -> AccessError:
         name, home = owner.label, owner.module
@@ -132,42 +127,53 @@ class _Linker:
         )
 
     def _missing(self, node: ModuleNode, dependency: Dependency, consumer: str) -> MissingProviderError:
-        token = dependency.token
-        name = name_of(token)
-        asked = f"list[{name}]" if dependency.many else name
+        name = name_of(dependency.token)
+        namesakes = [one for one in self.graph.bindings if name_of(one.token) == name]
+        shown = full_name(dependency.token) if namesakes else name
+        asked = f"list[{shown}]" if dependency.many else shown
+        hints = [f"`{one.module.label}` provides `{full_name(one.token)}`, another one" for one in namesakes]
         return MissingProviderError(
             f"{consumer} in `{node.label}` needs `{asked}` (`{dependency.name}`), and no module provides it.",
-            hints=list(self._remedies(node, dependency, name)),
+            hints=[*hints, *self._remedies(node, dependency, name)],
         )
 
     def _remedies(self, node: ModuleNode, dependency: Dependency, name: str) -> Iterator[str]:
         token = dependency.token
+        place = f"`providers=` of `{node.label}`"
         if isinstance(token, type) and token.__module__ == "builtins":
             yield f"give `{dependency.name}` a default, or inject a setting or `Annotated[{name}, TOKEN]`"
             return
-        for binding in self.graph.bindings:
-            if isinstance(token, type) and isinstance(binding.token, type) and _implements(binding.token, token):
-                yield f"`{binding.label}` in `{binding.module.label}` is one: add `provide({name}, use_existing={binding.label})`"
-                break
-        words = [binding.label for binding in self.graph.bindings if binding.label != name]
-        close = difflib.get_close_matches(name, words, n=1, cutoff=0.8)
-        if close:
-            yield f"`{close[0]}` has a similar name"
+        yield from self._near(token, name)
         if dependency.many:
-            yield f"add `provide({name}, use_class=…, multi=True)` to `providers=` of `{node.label}`"
+            yield f"add `provide({name}, use_class=…, multi=True)` to {place}"
         elif get_origin(token) is not None:
-            yield f"add `provide({name}, use_class=…)` to `providers=` of `{node.label}`, or import the module that provides it"
+            yield f"add `provide({name}, use_class=…)` to {place}, or import the module that provides it"
         elif _is_token(dependency):
-            yield f"add `provide({name}, use_value=…)` to `providers=` of `{node.label}`"
+            yield f"add `provide({name}, use_value=…)` to {place}"
+        elif any(generic.origin is token for generic, _ in self.graph.generics):
+            yield f"name what it is for: `{name}[…]`"
+        elif _is_abstract(token):
+            yield f"add `provide({name}, use_class=…)` to {place}, or of a module that it imports"
         else:
-            yield f"add `{name}` to `providers=` of `{node.label}`, or of a module that it imports"
+            yield f"add `{name}` to {place}, or of a module that it imports"
+
+    def _near(self, token: Any, name: str) -> Iterator[str]:
+        for binding in self.graph.bindings:
+            if binding.token is not token and token in getattr(binding.token, "__mro__", ()) and token is not object:
+                home = binding.module.label
+                yield f"`{binding.label}` in `{home}` is one: add `provide({name}, use_existing={binding.label})`"
+                return
+        from difflib import get_close_matches
+
+        words = {binding.label for binding in self.graph.bindings if name_of(binding.token) != name}
+        for close in get_close_matches(name, sorted(words), n=1, cutoff=0.8):
+            yield f"`{close}` has a similar name"
 
     # -- layers
 
     def layer(self) -> None:
         for family, token in GLOBAL_TOKENS.items():
-            bindings = sorted(self._by_token.get(token, []), key=lambda one: (one.order, qualified(one.source)))
-            uses = [self._use_binding(family, binding, "global") for binding in bindings]
+            uses = [self._use_binding(family, binding, "global") for binding in self.graph.bindings_of(token)]
             self.graph.global_layers[family] = _once([use for use in uses if use is not None], self.graph)
         self.graph.handlers = [
             dataclasses.replace(handler, layers={family: self._layers(handler, family) for family in GLOBAL_TOKENS})
@@ -190,7 +196,9 @@ class _Linker:
         return self._use_binding(family, found[0], site) if found else None
 
     def _use_binding(self, family: Family, binding: Binding, site: Any) -> LayerUse | None:
-        cls = self._class_of(binding)
+        cls = _class_of(binding)
+        if cls is None and binding.kind == "existing":
+            return None  # what it stands for is missing or a loop, and reported as such
         if cls is None:
             self.problems.append(
                 HandlerError(
@@ -206,21 +214,21 @@ class _Linker:
             return None
         return LayerUse(cls, binding, None, site)
 
-    def _class_of(self, binding: Binding) -> type | None:
-        if binding.kind == "value":
-            return type(binding.source)
-        if binding.kind == "existing":
-            return self._class_of(binding.links[0][0]) if binding.links and binding.links[0] else None
-        if binding.kind == "factory" and not isinstance(binding.source, type):
-            hint, _ = return_hint(binding.source, Names())
-            hint = get_origin(hint) or hint
-            return hint if isinstance(hint, type) and hint is not inspect.Parameter.empty else None
-        return binding.source if isinstance(binding.source, type) else None
 
-
-def _decides(use: LayerUse) -> bool:
-    """Say whether a layer is a guard that authenticates or authorizes: `@public` lifts such global ones."""
-    return getattr(use.layer, "posture", False) is True
+def _class_of(binding: Binding) -> type | None:
+    """Return the class of what a binding makes, as far as anything says so; aliases in a loop say nothing."""
+    seen: set[Binding] = set()
+    while binding.kind == "existing":
+        if binding in seen or not (binding.links and binding.links[0]):
+            return None
+        seen.add(binding)
+        binding = binding.links[0][0]
+    if binding.kind == "value":
+        return type(binding.source)
+    if binding.kind == "factory" and not isinstance(binding.source, type):
+        hint, _ = return_hint(binding.source, Names())
+        return made_by(hint)
+    return binding.source if isinstance(binding.source, type) else None
 
 
 def _consumer(binding: Binding, dependency: Dependency) -> str:
@@ -232,8 +240,7 @@ def _consumer(binding: Binding, dependency: Dependency) -> str:
 def _once(uses: list[LayerUse], graph: Graph) -> tuple[LayerUse, ...]:
     kept: dict[int, LayerUse] = {}
     for use in uses:
-        key = id(use.layer) if use.binding is not None else id(use.instance)
-        earlier = kept.setdefault(key, use)
+        earlier = kept.setdefault(id(_identity(use)), use)
         if earlier is not use:
             note = f"{name_of(use.layer)} runs once: kept at {earlier.site}, skipped at {use.site}"
             if note not in graph.notices:
@@ -241,19 +248,25 @@ def _once(uses: list[LayerUse], graph: Graph) -> tuple[LayerUse, ...]:
     return tuple(kept.values())
 
 
-def _implements(candidate: type, wanted: type) -> bool:
-    if getattr(wanted, "_is_protocol", False):
-        return wanted in candidate.__mro__
-    return candidate is not wanted and issubclass(candidate, wanted) and wanted is not object
+def _identity(use: LayerUse) -> object:
+    """Return what makes two uses one layer: the class that the container builds, else the very object."""
+    if use.binding is None:
+        return use.instance
+    binding = use.binding.settled
+    return binding.source if binding.kind in ("class", "value") else binding
 
 
 def _is_token(dependency: Dependency) -> bool:
     return not isinstance(dependency.token, type) and get_origin(dependency.token) is None
 
 
-def _wrong_number(node: ModuleNode, dependency: Dependency, consumer: str, *, several: bool) -> Problem:
-    name = name_of(dependency.token)
-    if several:
+def _is_abstract(token: Any) -> bool:
+    return bool(getattr(token, "_is_protocol", False) or getattr(token, "__abstractmethods__", ()))
+
+
+def _wrong_number(node: ModuleNode, dependency: Dependency, consumer: str, binding: Binding) -> Problem:
+    name = binding.label
+    if binding.multi:
         return MissingProviderError(
             f"{consumer} in `{node.label}` needs one `{name}` (`{dependency.name}`), which is bound with `multi=True`.",
             hints=(f"annotate it `list[{name}]`",),
@@ -264,16 +277,15 @@ def _wrong_number(node: ModuleNode, dependency: Dependency, consumer: str, *, se
     )
 
 
-def _duplicate(token: Any, bindings: list[Binding]) -> DuplicateProviderError:
-    homes = [f"`{binding.module.label}`" for binding in bindings]
-    name = name_of(token)
-    where = f"twice by {homes[0]}" if len(set(homes)) == 1 else f"by {' and '.join(homes)}"
-    hints = (
-        (f"remove one of the two lines from {homes[0]}",)
-        if len(set(homes)) == 1
-        else (
+def _duplicate(bindings: list[Binding]) -> DuplicateProviderError:
+    name = bindings[0].label
+    homes = list(dict.fromkeys(f"`{binding.module.label}`" for binding in bindings))
+    if len(homes) == 1:
+        where, hints = f"twice by {homes[0]}", (f"remove one of the two lines from {homes[0]}",)
+    else:
+        where = f"by {' and '.join(homes)}"
+        hints = (
             f"keep `{name}` in one module and import that module in the other",
             "or write `multi=True` on each binding and inject a list",
         )
-    )
     return DuplicateProviderError(f"`{name}` is provided {where}.", hints=hints)

@@ -31,16 +31,28 @@ def read(target: Any, kind: str, default: Any = None) -> Any:
     return own(target).get(kind, default)
 
 
-def functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    """Yield the functions that instances of *cls* see, base classes first, each name once.
+def functions(cls: type) -> Iterator[tuple[type, str, FunctionType]]:
+    """Yield the functions that instances of *cls* see, with the class that wrote each: base classes first.
 
     A method of a base counts until a subclass overrides it: an override without a decorator
     therefore removes the handler.
     """
-    names: dict[str, None] = {}
-    for base in reversed(cls.__mro__[:-1]):
-        names.update(dict.fromkeys(base.__dict__))
-    for name in names:
-        found = next(base.__dict__[name] for base in cls.__mro__ if name in base.__dict__)
+    for owner, name, found in _members(cls):
         if isinstance(found, FunctionType):
-            yield name, found
+            yield owner, name, found
+
+
+def strays(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the functions inside static methods, class methods and properties, which no instance binds as they are."""
+    for _, name, found in _members(cls):
+        inner = found.fget if isinstance(found, property) else getattr(found, "__func__", None)
+        if isinstance(inner, FunctionType):
+            yield name, inner
+
+
+def _members(cls: type) -> Iterator[tuple[type, str, Any]]:
+    names: dict[str, tuple[type, Any]] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        names.update((name, (base, found)) for name, found in base.__dict__.items())
+    for name, (owner, found) in names.items():
+        yield owner, name, found

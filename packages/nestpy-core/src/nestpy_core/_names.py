@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 
 def name_of(token: object) -> str:
     """Return the short name of a class, a parametrised generic, a `Token` or a function."""
     origin = get_origin(token)
+    if origin in (Union, UnionType):
+        return " | ".join(name_of(argument) for argument in get_args(token))
     if origin is not None:
         arguments = ", ".join(name_of(argument) for argument in get_args(token))
         return f"{name_of(origin)}[{arguments}]"
+    if token is NoneType:
+        return "None"
     if isinstance(token, type):
         return token.__qualname__.rpartition("<locals>.")[2]
     qualified = getattr(token, "__qualname__", None)
     if isinstance(qualified, str):
         return qualified.rpartition("<locals>.")[2]
-    name = getattr(token, "name", None)
+    name = getattr(token, "name", None) or getattr(token, "__name__", None)
     return name if isinstance(name, str) else repr(token)
 
 
@@ -26,6 +31,17 @@ def qualified(token: object) -> str:
     """Return the name that sorts: import path first, then qualified name."""
     origin = get_origin(token) or token
     return f"{getattr(origin, '__module__', '')}.{name_of(token)}"
+
+
+def full_name(token: object) -> str:
+    """Return the name with its import path, for two things that would be called the same."""
+    origin = get_origin(token)
+    if origin is not None:
+        arguments = ", ".join(full_name(argument) for argument in get_args(token))
+        return f"{full_name(origin)}[{arguments}]"
+    path = getattr(token, "__module__", None)
+    name = getattr(token, "__qualname__", None)
+    return f"{path}.{name}" if isinstance(path, str) and isinstance(name, str) else name_of(token)
 
 
 def is_private(token: object) -> bool:

@@ -1,0 +1,166 @@
+"""Turns the lines of `providers=` into bindings of the graph, overrides applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, get_origin
+
+from ._config import config_meta
+from ._generics import is_open
+from ._graph import Binding, Graph, ModuleNode
+from ._handler import hosts_of
+from ._hints import Names, annotations_of
+from ._hooks import Carrier
+from ._metadata import own
+from ._names import name_of
+from ._provider import OpenGeneric, Provider, Scope, scope_of
+from .contracts import Endpoint, Operation
+from .errors import DuplicateProviderError, ModuleError, Problem
+
+
+class Bindings:
+    """Adds bindings to a graph, in whatever form a module or a plugin gives them.
+
+    Attributes:
+        names: the unambiguous names of everything bound so far.
+    """
+
+    def __init__(self, graph: Graph, overrides: Iterable[Provider]) -> None:
+        self.graph = graph
+        self.names = Names()
+        self._overrides = {provider.token: provider for provider in overrides}
+        self._overridden: set[Any] = set()
+
+    def contribute(self, node: ModuleNode, item: Any) -> None:
+        """Take in what a plugin or core contributes."""
+        if isinstance(item, Carrier):
+            self._append(Binding(item.token, "carrier", item.edges, node, Scope.REQUEST))
+        elif isinstance(item, Endpoint):
+            self.graph.endpoints.append(item)
+        elif isinstance(item, Operation):
+            self.graph.operations.append(item)
+        else:
+            self.provide(node, item)
+
+    def provide(self, node: ModuleNode, item: Any) -> None:
+        """Take in one line of a module's ``providers=``."""
+        if isinstance(item, OpenGeneric):
+            self._register(node, item)
+        elif isinstance(item, Provider):
+            self.bind(node, item)
+        elif config_meta(item) is not None:
+            self.section(node, item)
+        elif "injectable" not in own(item):
+            self.graph.problems.append(_undecorated(node, item))
+        else:
+            self.bind(node, Provider(token=item, kind="class", source=item, scope=scope_of(item)))
+
+    def _register(self, node: ModuleNode, generic: OpenGeneric) -> None:
+        for known, owner in self.graph.generics:
+            if known.origin is generic.origin:
+                name = name_of(generic.origin)
+                self.graph.problems.append(
+                    DuplicateProviderError(
+                        f"`provide_generic({name})` stands in `{owner.label}` and in `{node.label}`.",
+                        hints=("keep it in one module and import that module in the other",),
+                    )
+                )
+        self.graph.generics.append((generic, node))
+
+    def section(self, node: ModuleNode, cls: type) -> None:
+        """Bind a configuration section; an override with a value is taken instead of loading it."""
+        override = self._overrides.get(cls)
+        if override is None or override.kind != "value":
+            self._append(Binding(cls, "settings", cls, node))
+            return
+        self._overridden.add(cls)
+        self.graph.sections[cls] = override.source
+        self._append(Binding(cls, "value", override.source, node))
+
+    def bind(self, node: ModuleNode, provider: Provider, *, implicit: bool = False) -> Binding | None:
+        """Bind a provider, or what overrides it; None when an override already stands for all bindings of its token."""
+        replacement = self._overrides.get(provider.source) if provider.kind == "class" else None
+        replacement = replacement or self._overrides.get(provider.token)
+        if replacement is not None:
+            if provider.multi and replacement.token is provider.token and provider.token in self._overridden:
+                return None
+            self._overridden.add(replacement.token)
+        taken = replacement or provider
+        self.graph.problems.extend(_unfit(node, provider.token, taken))
+        return self._append(
+            Binding(
+                token=provider.token,
+                kind=taken.kind,
+                source=taken.source,
+                module=node,
+                scope=taken.scope,
+                multi=provider.multi,
+                order=provider.order,
+                default=provider.default,
+                implicit=implicit,
+            )
+        )
+
+    def parametrise(self, token: Any) -> None:
+        """Bind one parametrisation of an open generic, when it is asked for and nothing else provides it."""
+        origin = get_origin(token)
+        if origin is None or is_open(token) or self.graph.bindings_of(token):
+            return
+        for generic, node in self.graph.generics:
+            if generic.origin is origin:
+                kind = "class" if isinstance(generic.factory, type) else "factory"
+                self.bind(node, Provider(token=token, kind=kind, source=generic.factory, scope=generic.scope))
+                return
+
+    def _append(self, binding: Binding) -> Binding:
+        for cls in (binding.token, binding.source):
+            if isinstance(cls, type):
+                self.names.add(cls)
+        return self.graph.add(binding)
+
+    def unused_overrides(self) -> Iterator[Problem]:
+        """Yield a problem for each override of something that the app does not provide."""
+        for token in self._overrides:
+            if token not in self._overridden:
+                yield ModuleError(
+                    f"`{name_of(token)}` is overridden, and nothing in the app provides it.",
+                    hints=("override a token or class that a module provides",),
+                )
+
+
+def _undecorated(node: ModuleNode, cls: type) -> ModuleError:
+    name = name_of(cls)
+    return ModuleError(
+        f"`{node.label}` provides `{name}`, which is not decorated.",
+        hints=(
+            f"decorate `{name}` with `@injectable`",
+            f"or write `provide({name}, use_factory=…)` for a class that is not yours",
+        ),
+    )
+
+
+def _unfit(node: ModuleNode, token: Any, provider: Provider) -> Iterator[Problem]:
+    """Yield why a provider could not be built, or would not do what its token promises."""
+    if provider.kind != "class":
+        if isinstance(token, type) and hosts_of(token):
+            yield ModuleError(
+                f"`{node.label}` binds the host `{name_of(token)}` with `use_{provider.kind}=`, which has no handlers.",
+                hints=(f"list `{name_of(token)}` itself; override what it injects",),
+            )
+        return
+    cls = provider.source
+    name = name_of(cls)
+    abstract = sorted(getattr(cls, "__abstractmethods__", ()))
+    if abstract or getattr(cls, "_is_protocol", False):
+        what = f"leaves `{abstract[0]}` abstract" if abstract else "is a Protocol"
+        yield ModuleError(
+            f"`{node.label}` provides `{name}`, which {what} and cannot be constructed.",
+            hints=(f"write `provide({name_of(token)}, use_class=…)` with a class that implements it",),
+        )
+    elif "injectable" not in own(cls) and cls.__init__ is object.__init__:
+        fields = [name for base in cls.__mro__[:-1] for name in annotations_of(base) if name not in base.__dict__]
+        if fields and not issubclass(cls, tuple):
+            yield ModuleError(
+                f"`{name}` has the annotated field `{fields[0]}` and is not decorated, so nothing injects it.",
+                hints=(f"decorate `{name}` with `@injectable`",),
+            )

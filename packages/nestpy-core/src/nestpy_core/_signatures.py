@@ -1,0 +1,197 @@
+"""Reads what each binding and each handler of a graph asks for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, get_args
+
+from ._bindings import Bindings
+from ._generics import is_open, variables_of
+from ._graph import Binding, Graph
+from ._handler import Handler, HandlerMarker, Parameter, hosts_of
+from ._hints import (
+    EMPTY,
+    Argument,
+    Dependency,
+    callable_arguments,
+    constructor_arguments,
+    dependency_of,
+    function_of,
+    is_injected,
+    return_hint,
+)
+from ._layer import GLOBAL_TOKENS
+from ._metadata import functions, read, strays
+from ._names import name_of, place_of
+from ._provider import Provider, scope_of
+from .errors import HandlerError, Problem
+
+Late = Mapping[type, Callable[..., Any]]
+
+
+class Signatures:
+    """Fills the arguments of a graph's bindings and lists its handlers, binding what these ask for on the way."""
+
+    def __init__(self, graph: Graph, bindings: Bindings, late: Late) -> None:
+        self.graph = graph
+        self.bindings = bindings
+        self.names = bindings.names
+        self._late = late
+
+    def read(self) -> None:
+        """Read every binding, those included that reading adds: parametrised generics and layers."""
+        done = 0
+        while done < len(self.graph.bindings):
+            binding = self.graph.bindings[done]
+            done += 1
+            self._read_binding(binding)
+            if binding.kind == "class":
+                handlers = list(self._handlers(binding))
+                self.graph.handlers.extend(handlers)
+                for handler in handlers:
+                    self._provide_layers(handler)
+
+    # -- bindings
+
+    def _read_binding(self, binding: Binding) -> None:
+        arguments, problems = self._arguments(binding)
+        self.graph.problems.extend(problems)
+        found: list[tuple[Argument, Dependency]] = []
+        constants: dict[str, Any] = {}
+        skipped = False
+        for argument in arguments:
+            if argument.constant is not EMPTY:
+                constants[argument.name] = argument.constant
+                continue
+            if skipped and argument.kind is argument.kind.POSITIONAL_ONLY:
+                continue
+            dependency = self._dependency(binding, argument)
+            if dependency is None:
+                skipped = True
+                continue
+            found.append((argument, dependency))
+            self.bindings.parametrise(dependency.token)
+        binding.arguments = tuple(found)
+        binding.constants = {**binding.constants, **constants}
+
+    def _arguments(self, binding: Binding) -> tuple[list[Argument], list[Any]]:
+        if binding.kind == "class":
+            return constructor_arguments(binding.source, self.names, binding.token)
+        if binding.kind == "factory":
+            return self._factory_arguments(binding.source, binding.token)
+        if binding.kind == "settings" and binding.source in self._late:
+            return self._factory_arguments(self._late[binding.source], binding.token)
+        if binding.kind == "existing":
+            return [Argument("use_existing", binding.source, EMPTY)], []
+        return [], []
+
+    def _factory_arguments(self, factory: Callable[..., Any], token: Any) -> tuple[list[Argument], list[Any]]:
+        if isinstance(factory, type):
+            return constructor_arguments(factory, self.names, token)
+        returned, _ = return_hint(factory, self.names)
+        variables = [variable for variable in get_args(returned) if isinstance(variable, TypeVar)]
+        fixed = dict(zip(variables, get_args(token), strict=False))
+        return callable_arguments(factory, self.names, fixed)
+
+    def _dependency(self, binding: Binding, argument: Argument) -> Dependency | None:
+        if binding.kind == "existing":
+            return Dependency(argument.name, argument.hint)
+        dependency = None if argument.hint is EMPTY else dependency_of(argument.name, argument.hint)
+        wanted = argument.required or (argument.default is None and dependency is not None and dependency.optional)
+        if not wanted:
+            return None
+        if dependency is None or is_open(dependency.token):
+            self.graph.problems.append(_not_injectable(binding, argument))
+            return None
+        return dependency
+
+    # -- handlers
+
+    def _handlers(self, binding: Binding) -> Iterator[Handler]:
+        hosts = {marker.edge for marker in hosts_of(binding.source)}
+        owners = variables_of(binding.source, binding.token)
+        self.graph.problems.extend(_unreachable(binding))
+        for owner, name, function in functions(binding.source):
+            markers: tuple[HandlerMarker, ...] = read(function, "handlers", ())
+            stray = next((marker for marker in markers if marker.edge not in hosts), None)
+            if stray is not None:
+                self.graph.problems.append(_no_host(binding, name, stray))
+            elif markers:
+                yield self._handler(binding, name, function, owners.get(owner, {}))
+
+    def _handler(self, binding: Binding, name: str, function: Any, variables: Mapping[TypeVar, Any]) -> Handler:
+        arguments, problems = callable_arguments(function, self.names, variables)
+        returns, more = return_hint(function, self.names, variables)
+        self.graph.problems.extend([*problems, *more])
+        values: dict[type, tuple[object, ...]] = {}
+        for value in (*read(function, "meta", ()), *read(binding.source, "meta", ())):
+            values[type(value)] = (*values.get(type(value), ()), value)
+        return Handler(
+            host=binding,
+            name=name,
+            function=function,
+            markers=read(function, "handlers", ()),
+            parameters=tuple(self._parameter(binding, name, argument) for argument in arguments[1:]),
+            returns=returns,
+            meta=values,
+            public=bool(read(function, "public") or read(binding.source, "public")),
+            layers={},
+            blocking=bool(read(function, "blocking")),
+        )
+
+    def _parameter(self, binding: Binding, name: str, argument: Argument) -> Parameter:
+        inject = None
+        if is_injected(argument.hint):
+            inject = dependency_of(argument.name, argument.hint)
+            if inject is None or is_open(inject.token):
+                self.graph.problems.append(_not_injectable(binding, argument, name))
+                inject = None
+            else:
+                self.bindings.parametrise(inject.token)
+        return Parameter(argument.name, argument.hint, argument.default, inject, argument.kind)
+
+    def _provide_layers(self, handler: Handler) -> None:
+        """Make each layer class a provider of the host's module, where nothing provides it."""
+        for family in GLOBAL_TOKENS:
+            for target in (handler.host.source, handler.function):
+                for layer in read(target, family, ()):
+                    known = self.graph.bindings_of(layer) if isinstance(layer, type) else ()
+                    own = [one for one in known if not one.implicit or one.module is handler.host.module]
+                    if isinstance(layer, type) and not own:
+                        provider = Provider(token=layer, kind="class", source=layer, scope=scope_of(layer))
+                        self.bindings.bind(handler.host.module, provider, implicit=True)
+
+
+def _unreachable(binding: Binding) -> Iterator[Problem]:
+    """Yield the handlers that no instance would bind: static methods, class methods, properties."""
+    for name, function in strays(binding.source):
+        for marker in read(function, "handlers", ()):
+            yield HandlerError(
+                f"`{binding.label}.{name}` is decorated with `{marker.word}` and is no plain method ({place_of(function)}).",
+                hints=("make it a method that takes `self`",),
+            )
+
+
+def _no_host(binding: Binding, name: str, marker: HandlerMarker) -> HandlerError:
+    return HandlerError(
+        f"`{binding.label}.{name}` is decorated with `{marker.word}`, but `{binding.label}` is no host.",
+        hints=(f"decorate `{binding.label}` with `{marker.host_word}`",),
+    )
+
+
+def _not_injectable(binding: Binding, argument: Argument, method: str = "") -> HandlerError:
+    label = f"{binding.label}.{method}" if method else binding.label
+    source = getattr(binding.source, method) if method else binding.source
+    if argument.hint is EMPTY:
+        what, hint = "has no annotation, so", "annotate it with a class or `Annotated[…, TOKEN]`"
+    elif is_open(argument.hint):
+        what = f"is annotated `{name_of(argument.hint)}`, whose type variable nothing fixes; it"
+        hint = f"subclass it with a class in its place, or bind `{label}[…]` with `provide_generic`"
+    else:
+        what = f"is annotated `{name_of(argument.hint)}`, which"
+        hint = "ask for one class, or give it a default"
+    return HandlerError(
+        f"`{argument.name}` of `{label}` {what} cannot be injected ({place_of(function_of(source))}).",
+        hints=(hint,),
+    )
