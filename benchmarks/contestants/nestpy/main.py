@@ -22,7 +22,7 @@ from nestpy_core import (
     use_interceptors,
     use_pipes,
 )
-from nestpy_http import BadRequest, HttpContext, HttpModule, Query, Response, controller, get, post
+from nestpy_http import BadRequestError, HttpContext, HttpModule, Query, Response, controller, get, post
 
 RESOURCES = 150
 
@@ -123,7 +123,7 @@ class AuthorizedGuard:
 class OrderNumberPipe:
     def transform(self, value: str, parameter: Parameter) -> str:
         if not (value.isdigit() and 1 <= int(value) <= 1000):
-            raise BadRequest("The order must be between 1 and 1000")
+            raise BadRequestError("The order must be between 1 and 1000")
         return value
 
 

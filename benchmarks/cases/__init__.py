@@ -1,0 +1,1 @@
+"""What `micro.py` measures."""
