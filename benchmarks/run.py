@@ -66,7 +66,7 @@ def report(plan: Plan, results: Results, cores: machine.Cores, stolen: float) ->
         "stolen by the hypervisor during the run": f"{stolen:.1%}",
         "Python of the peers": machine.python_version(PYTHON),
         "Python of NestPy": machine.python_version(Path(sys.executable)),
-        "`sum(range(1000))`": f"{machine.loop_microseconds(PYTHON, cores.server):.1f} µs",
+        "1,024 turns of a loop in Python": f"{machine.loop_microseconds(PYTHON, cores.server):.1f} µs",
         "largest spread of raw RSGI's CPU over the rounds": _spread(results, plan),
     }
     where = "one shared core" if cores.shared else f"server on core {cores.server}, load on core {cores.load}"

@@ -58,16 +58,17 @@ def _matched(path: str, pattern: str) -> str:
 
 
 def loop_microseconds(interpreter: Path, core: int) -> float:
-    """Best time of `sum(range(1000))`: machines differ far more in interpreting than in system calls."""
-    script = "import timeit; print(min(timeit.repeat('sum(range(1000))', number=1000, repeat=20)) * 1000)"
+    """Best time of the calibration loop: machines differ far more in interpreting than in system calls."""
+    script = "import timeit; from harness.timing import calibration; print(min(timeit.repeat(calibration, number=500)))"
     done = subprocess.run(
         [interpreter, "-c", script],
+        cwd=Path(__file__).resolve().parent.parent,
         capture_output=True,
         text=True,
         check=True,
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
-    return float(done.stdout)
+    return float(done.stdout) / 500 * 1e6
 
 
 def stolen_ticks() -> tuple[int, int]:
