@@ -15,7 +15,10 @@ if TYPE_CHECKING:
         Handler as Handler, HandlerMarker as HandlerMarker, HostMarker as HostMarker, Parameter as Parameter,
         blocking as blocking, declare_handler as declare_handler, declare_host as declare_host,
     )
-    from ._hooks import Carrier as Carrier, Edge as Edge, Hooks as Hooks, Transport as Transport, hookimpl as hookimpl
+    from ._hooks import (
+        Carrier as Carrier, Edge as Edge, EdgeEntry as EdgeEntry, Hooks as Hooks, Transport as Transport,
+        hookimpl as hookimpl,
+    )
     from ._layer import (
         APP_FILTER as APP_FILTER, APP_GUARD as APP_GUARD, APP_INTERCEPTOR as APP_INTERCEPTOR, APP_PIPE as APP_PIPE,
         Denial as Denial, DenialKind as DenialKind, ExceptionFilter as ExceptionFilter, Guard as Guard,
@@ -58,7 +61,7 @@ __all__ = [
     "APP_FILTER", "APP_GUARD", "APP_INTERCEPTOR", "APP_PIPE", "AccessError", "Actor", "All", "AnyOf", "App",
     "AppConfig", "Binding", "BootError", "Carrier", "Compare", "CompiledFunction", "Compiler", "Condition",
     "ConfigurationError", "Container", "Context", "CycleError", "DefinitionError", "Denial", "DenialKind",
-    "DuplicateProviderError", "DynamicModule", "Edge", "Endpoint", "EndpointAnswer", "EndpointRequest",
+    "DuplicateProviderError", "DynamicModule", "Edge", "EdgeEntry", "Endpoint", "EndpointAnswer", "EndpointRequest",
     "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker",
     "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "MissingProviderError",
     "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError", "OccurrenceStore", "Operation",
@@ -79,7 +82,7 @@ _NAMES_OF_MODULES = {
     "_context": "ExecutionContext Reflector",
     "_graph": "Binding Graph LayerUse ModuleNode",
     "_handler": "Handler HandlerMarker HostMarker Parameter blocking declare_handler declare_host",
-    "_hooks": "Carrier Edge Hooks Transport hookimpl",
+    "_hooks": "Carrier Edge EdgeEntry Hooks Transport hookimpl",
     "_layer": (
         "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe catch "
         "meta public use_filters use_guards use_interceptors use_pipes"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .contracts import SchemaSupport
     from .errors import Problem
 
-__all__ = ("Carrier", "Edge", "Hooks", "Transport", "hookimpl")
+__all__ = ("Carrier", "Edge", "EdgeEntry", "Hooks", "Transport", "hookimpl")
 
 API = (0, 1)
 """The version of these hooks; a plugin module states the one it was written for as ``nestpy_api = "0.1"``."""
@@ -53,8 +53,25 @@ class Transport(Protocol):
         ...
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class EdgeEntry:
+    """One thing that callers reach through an edge, as ``nestpy routes`` lists it.
+
+    Attributes:
+        what: how they reach it, for instance ``GET /users/{id}``.
+        handler: what answers.
+    """
+
+    what: str
+    handler: Handler
+
+
 class Edge(Protocol):
-    """A surface of the app: http, graphql, queue. `nestpy_edge` returns one for a graph that has work for it."""
+    """A surface of the app: http, graphql, queue. `nestpy_edge` returns one for a graph that has work for it.
+
+    An edge may have a method ``entries() -> Iterable[EdgeEntry]``, which ``nestpy routes`` calls; without it
+    the command lists the edge's handlers by their decorators.
+    """
 
     name: str
 

@@ -30,6 +30,15 @@ class Installed:
         return f"{self.distribution} {self.version}"
 
 
+def entries() -> list[tuple[Installed, EntryPoint]]:
+    """Return every entry point of the group with its distribution, clashing ones included."""
+    found = []
+    for entry in entry_points(group=GROUP):
+        name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
+        found.append((Installed(entry.name, entry.value, name, version), entry))
+    return found
+
+
 def installed() -> list[tuple[Installed, EntryPoint]]:
     """Return every plugin entry point, sorted by name.
 
@@ -37,10 +46,7 @@ def installed() -> list[tuple[Installed, EntryPoint]]:
         PluginError: two distributions use one name.
     """
     found: dict[str, tuple[Installed, EntryPoint]] = {}
-    for entry in entry_points(group=GROUP):
-        name = entry.dist.name if entry.dist else "?"
-        version = entry.dist.version if entry.dist else "?"
-        item = Installed(entry.name, entry.value, name, version)
+    for item, entry in entries():
         earlier = found.setdefault(entry.name, (item, entry))[0]
         if earlier.value != item.value:
             raise PluginError(
@@ -67,6 +73,27 @@ def load(extra: Iterable[object] = ()) -> pluggy.PluginManager:
     except pluggy.PluginValidationError as error:
         raise PluginError(f"{error}\nHint: compare the name with the hooks of `nestpy_core.Hooks`") from error
     return manager
+
+
+def sound() -> tuple[pluggy.PluginManager, list[PluginError]]:
+    """Return a manager with every installed plugin that can be used, and why the others cannot."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    try:
+        found = installed()
+    except PluginError as error:
+        return manager, [error]
+    problems = []
+    for item, entry in found:
+        try:
+            _register(manager, _import(item, entry), item.label, entry.name)
+            manager.check_pending()
+        except PluginError as error:
+            problems.append(error)
+        except pluggy.PluginValidationError as error:
+            manager.unregister(name=entry.name)
+            problems.append(PluginError(f"The plugin `{item.name}` of {item.label} cannot be used: {error}"))
+    return manager, problems
 
 
 def _import(item: Installed, entry: EntryPoint) -> Any:

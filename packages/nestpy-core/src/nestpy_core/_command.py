@@ -1,0 +1,159 @@
+"""The command ``nestpy``: run, check and draw applications, list their routes, tell what is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import _plugins
+from ._app import EXIT_CONFIGURATION, App
+from ._info import info_text
+from ._listing import routes_text, sources_text, summary
+from ._render import draw_mermaid, draw_tree
+from ._target import TargetError, app_of, find_target
+from .errors import BootError, NestPyError
+
+if TYPE_CHECKING:
+    import pluggy
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+
+
+def main() -> None:
+    """Run the command line; the console script ``nestpy``."""
+    command_line()(prog_name="nestpy")
+
+
+def command_line() -> click.Group:
+    """Return the group with its own commands and those of the plugins; a broken plugin is named and left out."""
+    group = click.Group("nestpy", help="Run, check and draw NestPy applications.")
+    for command in (run, check, graph, routes, info):
+        group.add_command(command)
+    manager, problems = _plugins.sound()
+    for problem in problems:
+        _warn(f"Warning: {problem}")
+    _add_plugin_commands(group, manager)
+    return group
+
+
+def _add_plugin_commands(group: click.Group, manager: pluggy.PluginManager) -> None:
+    own = dict(group.commands)
+    for implementation in manager.hook.nestpy_commands.get_hookimpls():
+        try:
+            implementation.function(*[group for _ in implementation.argnames])
+        except Exception as error:  # noqa: BLE001  # a plugin's code may raise anything
+            _warn(f"Warning: the plugin `{implementation.plugin_name}` adds no commands: {_name(error)}")
+        taken = sorted(name for name, command in own.items() if group.commands.get(name) is not command)
+        if taken:
+            _warn(f"Warning: the plugin `{implementation.plugin_name}` may not replace `nestpy {taken[0]}`")
+            group.commands.update(own)
+
+
+target_argument = click.argument("target")
+
+
+@click.command(short_help="Serve an application.")
+@target_argument
+def run(target: str) -> None:
+    """Serve TARGET until SIGINT or SIGTERM, then drain.
+
+    TARGET is module:attribute, a module, or a path to a file; the attribute is an App or a root module.
+    """
+    with _reported():
+        app = app_of(find_target(target))
+    app.run()
+
+
+@click.command(short_help="Verify an application without starting it.")
+@target_argument
+def check(target: str) -> None:
+    """Verify TARGET without starting it; exit with 78 and the report when it cannot boot."""
+    with _reported():
+        app = app_of(find_target(target))
+    for notice in app.graph.notices:
+        _warn(f"Note: {notice}")
+    click.echo(summary(app))
+
+
+@click.command(short_help="Draw modules, providers and handlers.")
+@target_argument
+@click.option("--mermaid", is_flag=True, help="Draw a Mermaid flowchart instead of a tree.")
+def graph(target: str, *, mermaid: bool) -> None:
+    """Draw the modules, providers and handlers of TARGET, also of one that cannot boot."""
+    draw = draw_mermaid if mermaid else draw_tree
+
+    def draw_part(error: BootError) -> None:
+        if error.graph is not None:
+            click.echo(draw(error.graph))
+
+    with _reported(draw_part):
+        app = app_of(find_target(target))
+    click.echo(draw(app.graph))
+
+
+@click.command(short_help="List what callers reach.")
+@target_argument
+@click.option("--source", is_flag=True, help="Print the generated source of each function as well.")
+def routes(target: str, *, source: bool) -> None:
+    """List what callers of TARGET reach, edge by edge, with what answers and what guards it."""
+    with _reported():
+        app: App = app_of(find_target(target))
+    click.echo(routes_text(app))
+    if source:
+        click.echo(sources_text(app))
+
+
+@click.command(short_help="Tell what is installed.")
+def info() -> None:
+    """Tell which distributions are installed, in which versions, and which hooks their plugins implement."""
+    click.echo(info_text())
+
+
+@contextlib.contextmanager
+def _reported(on_refusal: Callable[[BootError], None] | None = None) -> Iterator[None]:
+    """Turn what can go wrong on the way to an app into its text and its exit code."""
+    try:
+        yield
+    except TargetError as error:
+        _warn(f"Error: {error}")
+        raise SystemExit(EXIT_USAGE) from error
+    except BootError as error:
+        if on_refusal is not None:
+            on_refusal(error)
+        _warn(str(error))
+        raise SystemExit(EXIT_CONFIGURATION) from error
+    except NestPyError as error:
+        _warn(f"Error: {error}")
+        raise SystemExit(EXIT_CONFIGURATION) from error
+    except Exception as error:
+        _warn(f"{_own_trace(error)}\nError: importing the target failed with {_name(error)}")
+        raise SystemExit(EXIT_FAILURE) from error
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _own_trace(error: Exception) -> str:
+    """Return the traceback without the frames of this package and of the import system."""
+    here = str(Path(__file__).parent)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((here, "<frozen importlib")) and Path(frame.filename).parts[-2] != "importlib"
+    ]
+    return "".join(["Traceback (most recent call last):\n", *traceback.format_list(frames)]).rstrip()
+
+
+def _warn(text: str) -> None:
+    click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()
