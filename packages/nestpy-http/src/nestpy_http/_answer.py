@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from nestpy_core.contracts import EndpointAnswer
 
@@ -45,10 +44,16 @@ def check_header(name: str, value: str) -> None:
     Raises:
         ResponseError: the name is no token, or the value holds CR, LF, NUL or another control character.
     """
-    if not _TOKEN.fullmatch(name):
+    if not _is_token(name):
         raise ResponseError(f"A response header cannot be called {name!r}")
-    if not _TEXT.fullmatch(value):
+    # Printable ASCII is decided in C; only the rest is worth a regular expression.
+    if not (value.isascii() and value.isprintable()) and not _TEXT.fullmatch(value):
         raise ResponseError(f"The response header `{name}` holds a character that HTTP does not allow")
+
+
+@lru_cache(maxsize=1024)
+def _is_token(name: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None
 
 
 class Response:
@@ -82,39 +87,51 @@ class ResponseDraft:
 
     Attributes:
         status: replaces the handler's status, unless None.
-        headers: added to the answer; `set` replaces a name.
     """
 
-    __slots__ = ("headers", "status")
+    __slots__ = ("_headers", "status")
 
     def __init__(self) -> None:
         self.status: int | None = None
-        self.headers: Headers = []
+        self._headers: Headers = []
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What was set so far."""
+        return tuple(self._headers)
 
     def set(self, name: str, value: str) -> None:
-        """Set a header, replacing one of that name in this draft.
+        """Set a header of the answer, replacing one of that name.
 
         Raises:
             ResponseError: the name or the value is not valid in HTTP.
         """
         check_header(name, value)
         name = name.lower()
-        if self.headers:
-            self.headers = [pair for pair in self.headers if pair[0] != name]
-        self.headers.append((name, value))
+        if self._headers:
+            self._headers = [pair for pair in self._headers if pair[0] != name]
+        self._headers.append((name, value))
 
     def append(self, name: str, value: str) -> None:
-        """Add a header, keeping others of that name."""
+        """Add a header to the answer, keeping others of that name."""
         check_header(name, value)
-        self.headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value))
+
+    def onto(self, headers: Headers, names: Container[str]) -> Headers:
+        """Return *headers*, whose names are *names*, with this draft's in the place of those of the same name."""
+        for name, _ in self._headers:
+            if name in names:
+                own = {name for name, _ in self._headers}
+                return [*(pair for pair in headers if pair[0] not in own), *self._headers]
+        return headers + self._headers
 
 
 class Answers:
     """Writes the answers of one app: problems, built responses and whatever an interceptor made of a result."""
 
-    def __init__(self, base: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, base: Sequence[tuple[str, str]], encode: Callable[[Any], bytes]) -> None:
         self.base: Headers = list(base)
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = encode
 
     def static(self, media_type: str | None, extra: Iterable[tuple[str, str]] = ()) -> Headers:
         """Return the header list of a route whose answers are decided at boot."""
@@ -134,8 +151,8 @@ class Answers:
         headers = response.headers
         if draft is not None:
             code = draft.status or code
-            names = {name for name, _ in draft.headers}
-            headers = [*(pair for pair in headers if pair[0].lower() not in names), *draft.headers]
+            lowered = [(name.lower(), value) for name, value in headers]
+            headers = draft.onto(lowered, {name for name, _ in lowered})
         if not isinstance(code, int) or not 100 <= code <= 599:
             raise ResponseError(f"A response status must be from 100 to 599, not {code!r}")
         checked: Headers = []

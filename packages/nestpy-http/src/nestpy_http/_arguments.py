@@ -13,7 +13,7 @@ from nestpy_core._names import name_of
 
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
-from ._schema import Schemas, is_data_type, optional_inner
+from ._schema import Schemas, is_data_type, optional_inner, path_converter
 from ._violations import Failures, body_error, failure_of, invalid
 from .errors import HttpError, RouteError
 
@@ -128,8 +128,8 @@ class ArgumentReader:
     def _make(self, place: Place, kind: Any) -> Callable[[Any], Any] | None:
         if place is Place.BODY:
             return None if kind is bytes else self._schemas.decoder(kind)
-        if kind is str and place is Place.PATH:
-            return None
+        if place is Place.PATH and kind is not int:
+            return path_converter(self._schemas.converter(kind))
         return self._schemas.converter(kind)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Awaitable, Iterable, Iterator
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from nestpy_core import Compiler, Graph, Handler, Transport
+from nestpy_core import Compiler, EdgeEntry, Graph, Handler, Transport
 from nestpy_core.contracts import Endpoint
 from nestpy_core.errors import Problem
 
@@ -45,19 +45,23 @@ class MountedRoute:
 
 
 class HttpEdge:
-    """Everything HTTP of one app; `rsgi` and `asgi` answer requests once the app has started."""
+    """Everything HTTP of one app.
+
+    Attributes:
+        rsgi: answers one request in the RSGI shape, once the app has started; `compile` makes it.
+    """
 
     name = "http"
+    rsgi: Route
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.config: HttpConfig = graph.sections.get(HttpConfig) or HttpConfig()
-        self.answers = Answers(SECURITY_HEADERS if self.config.security_headers else ())
         self.schemas = Schemas(graph)
+        self.answers = Answers(SECURITY_HEADERS if self.config.security_headers else (), self.schemas.encode)
         self.routes: list[MountedRoute] = []
         self.router = Router()
         self._problems: list[Problem] = []
-        self._unmatched: Route | None = None
         self._read()
 
     # -- verify
@@ -123,6 +127,10 @@ class HttpEdge:
                     hints=("give one of them another path or method",),
                 )
 
+    def entries(self) -> Iterable[EdgeEntry]:
+        """List every route for ``nestpy routes``."""
+        return [EdgeEntry(f"{route.method} {route.template.text}", route.handler) for route in self.routes]
+
     # -- compile
 
     def compile(self, compiler: Compiler) -> None:
@@ -144,7 +152,7 @@ class HttpEdge:
             self.router.add(route.method, route.template, function)
         self._add_heads()
         code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched)
-        self._unmatched = compiler.unmatched(code).function
+        self.rsgi = self.router.kernel(compiler.unmatched(code).function)
 
     def _add_heads(self) -> None:
         """Serve HEAD wherever GET is served and HEAD is not, through the GET route's own function."""
@@ -158,20 +166,6 @@ class HttpEdge:
                 self.router.add("HEAD", route.template, head_of(function))
 
     # -- serve
-
-    def rsgi(self, scope: Any, protocol: Any) -> Awaitable[None]:
-        """Answer one request in the RSGI shape; returns the matched route's coroutine."""
-        routes = self.router.static.get(scope.method)
-        if routes is not None:
-            path = scope.path
-            route = routes.get(path)
-            if route is not None:
-                return cast("Awaitable[None]", route(scope, protocol, None))
-            found = self.router.find(scope.method, path)
-            if found is not None:
-                return cast("Awaitable[None]", found[0](scope, protocol, found[1]))
-        assert self._unmatched is not None  # noqa: S101  # set by `compile`
-        return cast("Awaitable[None]", self._unmatched(scope, protocol, None))
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request in the ASGI shape."""
@@ -198,7 +192,7 @@ class HttpEdge:
         return self.answers.problem(error)
 
     def _allowed(self, path: str) -> list[str]:
-        methods = [method for method in self.router.methods(path) if method not in ("HEAD", "OPTIONS")]
+        methods = [method for method in self.router.methods(path) if method != "HEAD"]
         if "GET" in methods:
             methods.insert(methods.index("GET") + 1, "HEAD")
         elif "HEAD" in self.router.methods(path):

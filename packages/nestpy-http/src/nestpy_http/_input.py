@@ -10,6 +10,19 @@ from .errors import BadRequestError, PayloadTooLargeError, UnsupportedMediaTypeE
 MAX_QUERY_PARAMETERS = 100
 
 
+def fits_whole(headers: Any, limit: int) -> bool:
+    """Say whether the stated length lets the body be read at once, within *limit*."""
+    length = headers.get("content-length")
+    return (
+        length is not None
+        and length.isdecimal()
+        and length.isascii()
+        and len(length) < 18
+        and int(length) <= limit
+        and "transfer-encoding" not in headers
+    )
+
+
 async def read_body(headers: Any, protocol: Any, limit: int) -> bytes:
     """Return the body, never holding more than *limit* bytes of it.
 
@@ -61,7 +74,7 @@ def parse_query(text: str) -> dict[str, list[str]]:
     Raises:
         BadRequestError: more than 100 parameters.
     """
-    return {name: value if isinstance(value, list) else [value] for name, value in query_values(text).items()}
+    return {name: value if isinstance(value, list) else [value] for name, value in query_values(text).items() if name}
 
 
 def parse_cookies(text: str | None) -> dict[str, str]:
@@ -80,13 +93,14 @@ def query_values(text: str) -> dict[str, str | list[str]]:
     Raises:
         BadRequestError: more than 100 parameters.
     """
+    if "&" not in text and "%" not in text and "+" not in text:
+        name, _, value = text.partition("=")
+        return {name: value}
     values: dict[str, str | list[str]] = {}
-    if not text:
-        return values
     pairs = text.split("&", MAX_QUERY_PARAMETERS)
     if len(pairs) > MAX_QUERY_PARAMETERS:
         raise BadRequestError(f"The query holds more than {MAX_QUERY_PARAMETERS} parameters")
-    for pair in filter(None, pairs):
+    for pair in pairs:
         name, _, value = pair.partition("=")
         if "%" in pair or "+" in pair:
             name, value = unquote_plus(name), unquote_plus(value)
@@ -97,4 +111,5 @@ def query_values(text: str) -> dict[str, str | list[str]]:
             known.append(value)
         else:
             values[name] = [known, value]
+    values.pop("", None)
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import Callable, Sequence
@@ -16,14 +17,14 @@ from ._answer import BYTES, JSON, TEXT, Answers, Response, draft_of
 from ._arguments import Argument, explain
 from ._context import HttpContext, Request
 from ._endpoint import neutral_request
-from ._input import check_json, parse_cookies, query_values, read_body
+from ._input import check_json, fits_whole, parse_cookies, query_values, read_body
 from ._parameters import Place
-from ._schema import Schemas
+from ._schema import BOOLEANS, Schemas
 from ._stream import send_stream
 from .errors import ForbiddenError, HttpError, InvalidInputError, TooManyRequestsError, UnauthorizedError
 
 logger = logging.getLogger("nestpy.http")
-INPUT_ERRORS = (ValueError, RecursionError)
+INPUT_ERRORS = (ValueError, RecursionError, LookupError, TypeError)
 
 
 class RouteCode:
@@ -177,7 +178,9 @@ class HandlerRouteCode(RouteCode):
         if argument.make is not None:
             with out.block(f"if {headers}.get('content-type') != 'application/json':"):
                 out.line(f"{out.constant(check_json, 'check_json')}({headers})")
-        return f"await {out.constant(read_body, 'read_body')}({headers}, protocol, {self._limit})"
+        whole = f"{out.constant(fits_whole, 'fits_whole')}({headers}, {self._limit})"
+        counted = f"{out.constant(read_body, 'read_body')}({headers}, protocol, {self._limit})"
+        return f"await protocol() if {whole} else await {counted}"
 
     def _once(self, out: Source, name: str, expression: str) -> str:
         line = f"{name} = {expression}"
@@ -190,7 +193,8 @@ class HandlerRouteCode(RouteCode):
             if argument.place in (None, Place.BODY) or not (pipes.bound or argument.options.pipes):
                 continue
             variable = raw[argument.parameter.name]
-            with out.block(f"if {variable} is not None:"):
+            absent = argument.place is not Place.PATH
+            with out.block(f"if {variable} is not None:") if absent else contextlib.nullcontext():
                 self._pipe(out, pipes, variable, argument)
 
     def _piped_bodies(self, out: Source, pipes: Any, expressions: dict[str, str]) -> None:
@@ -208,13 +212,24 @@ class HandlerRouteCode(RouteCode):
     def _convert(self, argument: Argument, raw: str, out: Source) -> str:
         variable = out.fresh(f"arg_{argument.parameter.name}")
         make = out.constant(argument.make, f"make_{argument.parameter.name}")
+        made = self._made(argument, raw, make, out)
         if argument.default is inspect.Parameter.empty or argument.place in (Place.PATH, Place.BODY):
-            out.line(f"{variable} = {make}({raw})")
+            out.line(f"{variable} = {made}")
         else:
             default = out.constant(argument.default, f"default_{argument.parameter.name}")
             fresh = f"{default}.copy()" if isinstance(argument.default, list | dict | set) else default
-            out.line(f"{variable} = {fresh} if {raw} is None else {make}({raw})")
+            out.line(f"{variable} = {fresh} if {raw} is None else {made}")
         return variable
+
+    def _made(self, argument: Argument, raw: str, make: str, out: Source) -> str:
+        """Return the expression that converts *raw*; the commonest conversions need no call."""
+        piped = bool(argument.options.pipes) or bool(self.handler.layers.get("pipes"))
+        if argument.kind is bool and not piped:
+            return f"{out.constant(BOOLEANS, 'booleans')}[{raw}]"
+        if argument.kind is int and argument.place is Place.PATH and not piped:
+            digits = f"{raw}.isdecimal() and {raw}.isascii() and len({raw}) < 19"
+            return f"int({raw}) if {digits} else {make}({raw})"
+        return f"{make}({raw})"
 
     # -- answer
 
@@ -227,28 +242,28 @@ class HandlerRouteCode(RouteCode):
         if fast is None:
             self._general(out, context=context, observed=observed)
             return
-        test = self._test(plain=plain, context=context, out=out)
-        if not test:
+        tests = [] if plain else [self._fits(out)]
+        if context:
+            out.line("draft = context._response")
+            tests.append("draft is None")
+        if not tests:
             self._write_fast(out, fast, observed=observed)
             return
-        with out.block(f"if {test}:"):
+        with out.block(f"if {' and '.join(tests)}:"):
             self._write_fast(out, fast, observed=observed)
+        if context and fast[0] != "response_empty":
+            fits = "" if plain else f"{tests[0]} and "
+            with out.block(f"elif {fits}draft is not None and draft.status is None:"):
+                self._write_fast(out, fast, observed=observed, draft=True)
         with out.block("else:"):
             self._general(out, context=context, observed=observed)
 
-    def _test(self, *, plain: bool, context: bool, out: Source) -> str:
-        """Return the condition under which the fast answer fits; empty when it always does."""
-        tests = []
-        if not plain:
-            kind = self._kind()
-            tests.append(
-                f"result.__class__ is not {out.constant(Response, 'Response')}"
-                if kind is None
-                else ("result is None" if kind is type(None) else f"result.__class__ is {kind.__name__}")
-            )
-        if context:
-            tests.append("context._response is None")
-        return " and ".join(tests)
+    def _fits(self, out: Source) -> str:
+        """Return the condition under which a result that layers may have replaced is still of the handler's type."""
+        kind = self._kind()
+        if kind is None:
+            return f"result.__class__ is not {out.constant(Response, 'Response')}"
+        return "result is None" if kind is type(None) else f"result.__class__ is {kind.__name__}"
 
     def _kind(self) -> type | None:
         return (
@@ -270,13 +285,19 @@ class HandlerRouteCode(RouteCode):
             return "response_bytes", BYTES, "result"
         return "response_bytes", JSON, "encode"
 
-    def _write_fast(self, out: Source, fast: tuple[str, str | None, str], *, observed: bool) -> None:
+    def _write_fast(
+        self, out: Source, fast: tuple[str, str | None, str], *, observed: bool, draft: bool = False
+    ) -> None:
         method, media_type, body = fast
         typed = next((value for name, value in self._extra if name == "content-type"), None)
         extra = [pair for pair in self._extra if pair[0] != "content-type"]
-        headers = out.constant(self._answers.static(typed or media_type, extra), "headers")
+        listed = self._answers.static(typed or media_type, extra)
+        headers = out.constant(listed, "headers")
+        if draft:
+            names = out.constant(frozenset(name for name, _ in listed), "header_names")
+            headers = f"draft.onto({headers}, {names})"
         if body == "encode":
-            body = f"{out.constant(self._schemas.encoder(), 'encode')}(result)"
+            body = f"{out.constant(self._schemas.encode, 'encode')}(result)"
         given = f", {body}" if body else ""
         out.line(f"protocol.{method}({self._status}, {headers}{given})")
         if observed:

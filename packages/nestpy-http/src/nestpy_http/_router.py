@@ -98,16 +98,39 @@ class Router:
         shape.routes[shape.key(template.text.split("/"))] = route
 
     def find(self, method: str, path: str) -> tuple[Route, list[str]] | None:
-        """Return the parametrised route of *path* and the path's segments."""
+        """Return the parametrised route of *path* and the path's segments; the route checks its own segments."""
         by_length = self._shapes.get(method)
         if by_length is None:
             return None
         segments = path.split("/")
         for shape in by_length.get(len(segments), ()):
             route = shape.routes.get(shape.key(segments))
-            if route is not None and segments[-1] and not UNSAFE.search(path):
+            if route is not None and segments[-1]:
                 return route, segments
         return None
+
+    def kernel(self, unmatched: Route) -> Route:
+        """Return the function that every request enters: it picks the route and returns its coroutine."""
+        static = self.static
+        shapes = self._shapes
+
+        def kernel(scope: Any, protocol: Any) -> Any:
+            method, path = scope.method, scope.path
+            routes = static.get(method)
+            if routes is not None:
+                route = routes.get(path)
+                if route is not None:
+                    return route(scope, protocol, None)
+                by_length = shapes.get(method)
+                if by_length is not None:
+                    segments = path.split("/")
+                    for shape in by_length.get(len(segments), ()):
+                        route = shape.routes.get(shape.key(segments))
+                        if route is not None and segments[-1]:
+                            return route(scope, protocol, segments)
+            return unmatched(scope, protocol, None)
+
+        return kernel
 
     def methods(self, path: str) -> Iterator[str]:
         """Yield the methods that serve *path*, in order of declaration."""

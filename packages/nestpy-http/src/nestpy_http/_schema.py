@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any, get_args, get_origin
@@ -16,18 +17,34 @@ from nestpy_core.contracts import SchemaSupport
 
 from .errors import RouteError
 
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+_SCALARS: tuple[Any, ...] = (str, int, bool, float, bytes, None)
+UNSAFE_SEGMENT = re.compile(r"[\x00-\x1f\x7f\\;\ufffd]")
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 class Schemas:
-    """Makes decoders, converters and encoders for the types of one app."""
+    """Makes decoders, converters and encoders for the types of one app.
+
+    Attributes:
+        encode: encodes any result as JSON.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._schema_of = graph.schema_of
         self._supports: dict[type, SchemaSupport | None] = {}
+        self._good: dict[int, Any] = {}
+        self.encode = msgspec.json.Encoder(enc_hook=self._encode_foreign).encode
 
     def check(self, kind: Any, what: str) -> RouteError | None:
         """Return what is wrong with *kind*, which *what* names, or None."""
+        if kind in _SCALARS or id(kind) in self._good:
+            return None
+        problem = self._check(kind, what)
+        if problem is None:
+            self._good[id(kind)] = kind
+        return problem
+
+    def _check(self, kind: Any, what: str) -> RouteError | None:
         try:
             info = msgspec_inspect.type_info(kind)
         except (TypeError, NameError) as error:
@@ -79,10 +96,6 @@ class Schemas:
 
         return convert
 
-    def encoder(self) -> Callable[[Any], bytes]:
-        """Return what encodes a result as JSON."""
-        return msgspec.json.Encoder(enc_hook=self._encode_foreign).encode
-
     def _decode_foreign(self, cls: type, value: Any) -> Any:
         if isinstance(value, cls):
             return value
@@ -96,6 +109,17 @@ class Schemas:
         if support is None:
             raise NotImplementedError(f"`{name_of(type(value))}` cannot be encoded as JSON")
         return support.encode(value)
+
+
+def path_converter(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Refuse a segment that changes the path's meaning for whoever reads it next, then convert it."""
+
+    def checked(value: Any) -> Any:
+        if not value or value in (".", "..") or UNSAFE_SEGMENT.search(value):
+            raise ValueError("Expected a path segment")
+        return convert(value)
+
+    return checked
 
 
 def _text(value: Any) -> str:
@@ -114,7 +138,7 @@ def _integer(value: Any) -> int:
 
 
 def _boolean(value: Any) -> bool:
-    found = _BOOLEANS.get(value) if value.__class__ is str else None
+    found = BOOLEANS.get(value) if value.__class__ is str else None
     if found is None:
         raise ValueError("Expected `bool`")
     return found
