@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 from ._app_config import AppConfig
 from ._boot import Plan, prepare
-from ._compile import CompiledFunction
 from ._container import Context
 from ._graph import Graph
 from ._hooks import Edge, Transport
@@ -22,6 +21,7 @@ from ._module import DynamicModule
 from ._provider import Provider
 from ._serve import Run, event_loop_factory
 from ._settings import Settings
+from ._source import CompiledFunction
 from .errors import BootError, ConfigurationError, NestPyError
 
 __all__ = ("App",)
@@ -165,8 +165,11 @@ class App:
         return [transport for edge in self.edges if (transport := edge.transport()) is not None]
 
     def _enter(self) -> None:
-        self._rsgi = next((edge.rsgi for edge in self.edges if hasattr(edge, "rsgi")), None)
-        self._asgi = next((edge.asgi for edge in self.edges if hasattr(edge, "asgi")), None)
+        self._rsgi = self._kernel("rsgi")
+        self._asgi = self._kernel("asgi")
+
+    def _kernel(self, interface: str) -> Kernel | None:
+        return next((getattr(edge, interface) for edge in self.edges if hasattr(edge, interface)), None)
 
     def _leave(self) -> None:
         self._rsgi = self._asgi = None

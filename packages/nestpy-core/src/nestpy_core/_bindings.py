@@ -13,7 +13,7 @@ from ._hints import Names, annotations_of
 from ._hooks import Carrier
 from ._metadata import own
 from ._names import name_of
-from ._provider import OpenGeneric, Provider, Scope, scope_of
+from ._provider import Kind, OpenGeneric, Provider, Scope, scope_of
 from .contracts import Endpoint, Operation
 from .errors import DuplicateProviderError, ModuleError, Problem
 
@@ -108,7 +108,7 @@ class Bindings:
             return
         for generic, node in self.graph.generics:
             if generic.origin is origin:
-                kind = "class" if isinstance(generic.factory, type) else "factory"
+                kind: Kind = "class" if isinstance(generic.factory, type) else "factory"
                 self.bind(node, Provider(token=token, kind=kind, source=generic.factory, scope=generic.scope))
                 return
 

@@ -55,7 +55,7 @@ class _Collector:
         self.graph = graph
         self.bindings = Bindings(graph, overrides)
         self.late: dict[type, Callable[..., Any]] = {}
-        self._nodes: dict[tuple[type, str | None], ModuleNode] = {}
+        self._nodes: dict[tuple[type | None, str | None], ModuleNode] = {}
         self._joined: set[int] = set()
         self._pins: dict[type, list[Pin]] = {}
         self._waiting: list[tuple[ModuleNode, ModuleMeta]] = []

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio.to_thread
 
-from ._construct import Construction
-from ._graph import Graph, LayerUse
+from ._call_scope import CallScope
+from ._construct import Construction, settle
+from ._graph import Binding, Graph, LayerUse
 from ._handler import Handler, HandlerMarker
 from ._layer import caught_by
-from ._source import CompiledFunction, Source, identifier
+from ._names import name_of
+from ._provider import Scope
+from ._source import CompiledFunction, Source, function_name
 from ._verify import needs_of
+from .errors import PluginError
 
 if TYPE_CHECKING:
     import pluggy
@@ -45,7 +49,8 @@ class Instrument:
 class HandlerCode(Protocol):
     """What an edge writes of one compiled function; core writes the layers between.
 
-    The names ``result``, ``error``, ``verdict``, ``context`` and ``outcome`` belong to core.
+    The names ``result``, ``error``, ``verdict``, ``context``, ``outcome``, ``failure`` and ``stack`` belong to core,
+    and those that begin with an underscore to whoever got them from `Source`.
 
     Attributes:
         name: the function's name, any text.
@@ -109,9 +114,9 @@ class Pipes:
     def apply(self, variable: str, parameter: Any, own: Sequence[Any] = ()) -> None:
         """Send *variable* through the bound pipes, then through the parameter's *own* ones (instances)."""
         for use in (*self._uses, *(LayerUse(type(pipe), None, pipe, "method") for pipe in own)):
-            call = self._construction.layer_method(use, "transform", self._out)
             constant = self._out.constant(parameter, f"parameter_{parameter.name}")
-            self._out.line(f"{variable} = {call}({variable}, {constant})")
+            call = self._construction.layer_call(use, "transform", f"{variable}, {constant}", self._out)
+            self._out.line(f"{variable} = {call}")
 
 
 class Compiler:
@@ -168,6 +173,9 @@ class _Function:
         self.filters = tuple(reversed(layers.get("filters", ())))
         self.outer = [use for use in layers.get("interceptors", ()) if use.site == "global"]
         self.inner = [use for use in layers.get("interceptors", ()) if use.site != "global"]
+        self.passed = ""
+        needed = needs_of(handler, graph) if handler else _bindings(self.outer)
+        self.owes_cleanup = self.construction.owes_cleanup(needed)
 
     @property
     def plain(self) -> bool:
@@ -175,13 +183,14 @@ class _Function:
         return not (self.guards or self.outer or self.inner or self.filters) and self.handler is not None
 
     def write(self) -> CompiledFunction:
-        name = identifier(self.code.name)
+        name = function_name(self.code.name)
         with self.out.block(f"async def {name}({self.code.signature}):"), self._observed(), self._scoped():
             with self.out.block("try:"):
                 self._outermost()
             with self.out.block("except Exception as error:"):
                 if self.operations:
                     self.out.line("failure = error")
+                self._tell_scope()
                 self.code.failure(self.out, observed=bool(self.operations))
         return CompiledFunction(name, self.code.filename, self.out)
 
@@ -193,29 +202,39 @@ class _Function:
             yield
             return
         self.out.line("outcome = failure = None")
-        states = []
-        for item in self.operations:
-            state = self.out.fresh("state")
-            target = self.out.instance(self.graph.bindings_of(item.token)[0])
-            self.out.line(f"{state} = {target}.begin({self.code.subject})")
-            states.append((target, state))
+        with contextlib.ExitStack() as ends:
+            for item in self.operations:
+                state = self.out.fresh("state")
+                target = self._instrument(item)
+                self.out.line(f"{state} = {target}.begin({self.code.subject})")
+                ends.enter_context(self._ended(f"{target}.end({state}, outcome, failure)"))
+            yield
+
+    @contextlib.contextmanager
+    def _ended(self, call: str) -> Iterator[None]:
         with self.out.block("try:"):
             yield
         with self.out.block("finally:"):
-            for target, state in reversed(states):
-                self.out.line(f"{target}.end({state}, outcome, failure)")
+            self.out.line(call)
+
+    def _instrument(self, item: Instrument) -> str:
+        bindings = self.graph.bindings_of(item.token)
+        if len(bindings) != 1 or bindings[0].settled.scope is not Scope.SINGLETON:
+            raise PluginError(f"A plugin instruments with `{name_of(item.token)}`, which is no singleton of the app")
+        return self.out.instance(bindings[0])
 
     @contextlib.contextmanager
     def _scoped(self) -> Iterator[None]:
-        needed = needs_of(self.handler, self.graph) if self.handler else [
-            use.binding for use in self.outer if use.binding is not None
-        ]
-        if not self.construction.owes_cleanup(needed):
+        if not self.owes_cleanup:
             yield
             return
-        stack = self.out.constant(contextlib.AsyncExitStack, "AsyncExitStack")
-        with self.out.block(f"async with {stack}() as stack:"):
+        scope = self.out.constant(CallScope, "CallScope")
+        with self.out.block(f"async with {scope}() as stack:"):
             yield
+
+    def _tell_scope(self) -> None:
+        if self.owes_cleanup:
+            self.out.line("stack.failure = error")
 
     # -- layers, from the outside in
 
@@ -224,6 +243,8 @@ class _Function:
         if self.construction.needs_context or self.code.wants_context or self._carries_context():
             self.construction.write_context(self.out)
         if self.outer and self.filters:
+            self.passed = self.out.fresh("passed")
+            self.out.line(f"{self.passed} = []")
             self._filtered(lambda: self._intercepted(self.outer, self._guarded))
         else:
             self._intercepted(self.outer, self._guarded)
@@ -239,19 +260,19 @@ class _Function:
             return
         use, rest = uses[0], uses[1:]
         if hasattr(use.layer, "intercept"):
-            intercept = self.construction.layer_method(use, "intercept", self.out)
             call_next = self.out.fresh("call_next")
+            intercepted = self.construction.layer_call(use, "intercept", f"context, {call_next}", self.out)
             with self.out.block(f"async def {call_next}():"), self.construction.nested():
                 self._intercepted(rest, inside)
                 self.out.line("return result")
-            self.out.line(f"result = {intercept}(context, {call_next})")
+            self.out.line(f"result = {intercepted}")
             return
         if hasattr(use.layer, "before"):
-            self.out.line(f"{self.construction.layer_method(use, 'before', self.out)}(context)")
-        after = self.construction.layer_method(use, "after", self.out) if hasattr(use.layer, "after") else None
+            self.out.line(self.construction.layer_call(use, "before", "context", self.out))
+        after = self.construction.layer_call(use, "after", "context, result", self.out) if _has_after(use) else None
         self._intercepted(rest, inside)
         if after:
-            self.out.line(f"result = {after}(context, result)")
+            self.out.line(f"result = {after}")
 
     def _guarded(self) -> None:
         if not self.guards:
@@ -272,21 +293,37 @@ class _Function:
     def _verdict(self) -> None:
         for number, use in enumerate(self.guards):
             with self.out.block("if verdict is True:") if number else contextlib.nullcontext():
-                call = self.construction.layer_method(use, "can_activate", self.out)
-                self.out.line(f"verdict = {call}(context)")
+                call = self.construction.layer_call(use, "can_activate", "context", self.out)
+                self.out.line(f"verdict = {call}")
+                if not call.startswith("await "):
+                    with self.out.block("if verdict is not True:"):
+                        self.out.line(f"verdict = await {self.out.constant(settle, 'settle')}(verdict)")
 
     def _filtered(self, inside: Callable[[], None]) -> None:
         if not self.filters:
             inside()
             return
+        self.construction.write_shared(self._inner_needs(), _bindings(self.filters), self.out)
         with self.out.block("try:"), self.construction.nested():
             inside()
         with self.out.block("except Exception as error:"), self.construction.nested():
             if not self.construction.has_context:
                 self.construction.write_context(self.out)
+            self._tell_scope()
             apply = self.out.constant(apply_filters, "apply_filters")
             chain = "".join(f"{self._filter(use)}, " for use in self.filters)
-            self.out.line(f"result = await {apply}(error, context, ({chain}))")
+            given = f"error, context, ({chain})" + (f", {self.passed}" if self.passed else "")
+            self.out.line(f"result = await {apply}({given})")
+
+    def _inner_needs(self) -> list[Binding]:
+        if self.handler is None:
+            return []
+        injected = [
+            binding
+            for parameter in self.handler.parameters
+            for binding in self.graph.injected.get((self.handler.host, self.handler.name, parameter.name), ())
+        ]
+        return [self.handler.host, *injected, *_bindings((*self.guards, *self.outer, *self.inner, *self.pipes))]
 
     def _filter(self, use: LayerUse) -> str:
         types = self.out.constant(caught_by(use.layer), f"caught_by_{use.layer.__name__}")
@@ -295,7 +332,7 @@ class _Function:
     def _worked(self) -> None:
         with contextlib.ExitStack() as blocks:
             for item in self.works:
-                target = self.out.instance(self.graph.bindings_of(item.token)[0])
+                target = self._instrument(item)
                 blocks.enter_context(self.out.block(f"async with {target}.begin(context):"))
             self._intercepted(self.inner, self._called)
 
@@ -324,11 +361,29 @@ class _Function:
         return f"await {target}({given})" if handler.is_async else f"{target}({given})"
 
 
+def _has_after(use: LayerUse) -> bool:
+    return hasattr(use.layer, "after")
+
+
+def _bindings(uses: Sequence[LayerUse]) -> list[Binding]:
+    return [use.binding for use in uses if use.binding is not None]
+
+
 async def apply_filters(
-    error: Exception, context: ExecutionContext, chain: Sequence[tuple[tuple[type[Exception], ...], Any]]
+    error: Exception,
+    context: ExecutionContext,
+    chain: Sequence[tuple[tuple[type[Exception], ...], Any]],
+    passed: list[Exception] | None = None,
 ) -> Any:
-    """Offer *error* to each filter in turn, nearest first; one that raises passes its error on to the next."""
-    if getattr(error, "__nestpy_filtered__", False):
+    """Offer *error* to each filter in turn, nearest first; one that raises passes its error on to the next.
+
+    Args:
+        error: what was raised.
+        context: the call.
+        chain: types and ``catch`` of each filter.
+        passed: what an inner use of the same filters has let pass, so that each filter sees an error once.
+    """
+    if passed and passed[-1] is error:
         raise error
     for types, catch in chain:
         if isinstance(error, types):
@@ -337,5 +392,6 @@ async def apply_filters(
                 return await result if inspect.isawaitable(result) else result
             except Exception as raised:  # noqa: BLE001  # what a filter raises goes to the next one
                 error = raised
-    error.__nestpy_filtered__ = True  # type: ignore[attr-defined]  # so that each filter sees it once
+    if passed is not None:
+        passed.append(error)
     raise error

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+import keyword
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from ._context import ExecutionContext
 from ._factory import needs_cleanup, style_of
-from ._graph import Binding, Graph, LayerUse
-from ._handler import Handler
-from ._hints import Dependency
+from ._names import qualified
 from ._provider import Scope
-from ._source import Source
 from ._verify import reachable
 
 if TYPE_CHECKING:
     from ._compile import HandlerCode
+    from ._graph import Binding, Graph, LayerUse
+    from ._handler import Handler
+    from ._hints import Dependency
+    from ._source import Source
 
 
 class Construction:
@@ -49,6 +52,13 @@ class Construction:
         out.line(f"context = {self._code.context(out)}")
         self.has_context = True
 
+    def write_shared(self, first: Iterable[Binding], second: Iterable[Binding], out: Source) -> None:
+        """Write the construction of what two parts of a function share, so that both see one object."""
+        others = set(reachable(second))
+        for binding in sorted(reachable(first), key=lambda binding: qualified(binding.token)):
+            if binding in others and binding.scope is Scope.REQUEST and binding.kind != "carrier":
+                self.instance(binding, out)
+
     @contextlib.contextmanager
     def nested(self) -> Iterator[None]:
         """Forget, at the end of a block that may not have run, what was built in it."""
@@ -58,17 +68,22 @@ class Construction:
 
     # -- expressions
 
-    def layer_method(self, use: LayerUse, method: str, out: Source) -> str:
-        """Return an expression that calls up to its opening parenthesis, with ``await`` where it is async."""
-        is_async = inspect.iscoroutinefunction(getattr(use.layer, method))
-        bound = self.bound(use, method, out)
-        return f"await {bound}" if is_async or method == "intercept" else bound
+    def layer_call(self, use: LayerUse, method: str, arguments: str, out: Source) -> str:
+        """Return an expression that calls a layer's method, and awaits it where it is or may be async."""
+        call = f"{self.bound(use, method, out)}({arguments})"
+        function = getattr(use.layer, method)
+        if inspect.iscoroutinefunction(inspect.unwrap(function)) or method == "intercept":
+            return f"await {call}"
+        exact = use.binding is None or use.binding.settled.kind != "factory"
+        if exact and isinstance(function, FunctionType):
+            return call
+        return f"await {out.constant(settle, 'settle')}({call})"
 
     def bound(self, use: LayerUse, method: str, out: Source) -> str:
         """Return an expression for a layer's bound method."""
         if use.binding is None:
             return out.constant(getattr(use.instance, method), f"{use.layer.__name__}_{method}")
-        target = _settle(use.binding)
+        target = use.binding.settled
         if target.scope is Scope.SINGLETON:
             return out.method(target, method)
         return f"{self.instance(target, out)}.{method}"
@@ -77,26 +92,48 @@ class Construction:
         """Return an expression for the handler's bound method."""
         if handler.host.scope is Scope.SINGLETON:
             return out.method(handler.host, handler.name)
-        return f"{self.instance(handler.host, out)}.{handler.name}"
+        instance = self.instance(handler.host, out)
+        plain = handler.name.isascii() and handler.name.isidentifier() and not keyword.iskeyword(handler.name)
+        return f"{instance}.{handler.name}" if plain else f"getattr({instance}, {handler.name!r})"
 
     def many(self, dependency: Dependency, targets: Sequence[Binding], out: Source) -> str:
         """Return an expression for what a dependency gets: an instance, a list or None."""
-        expressions = [self.instance(target, out) for target in targets]
-        if dependency.many and (len(targets) != 1 or targets[0].multi):
-            return f"[{', '.join(expressions)}]"
-        return expressions[0] if expressions else "None"
+        return _together(dependency, targets, [self.instance(target, out) for target in targets])
 
     def instance(self, binding: Binding, out: Source) -> str:
-        """Return an expression for the binding's instance, writing its construction when it is due."""
-        binding = _settle(binding)
+        """Return an expression for the binding's instance, writing its construction when it is due.
+
+        A chain of any length is written without recursion: each step yields what it needs.
+        """
+        steps = [self._steps(binding.settled, out)]
+        answer: Any = None
+        while steps:
+            try:
+                wanted = steps[-1].send(answer)
+            except StopIteration as done:
+                steps.pop()
+                answer = done.value
+            else:
+                steps.append(self._steps(wanted.settled, out))
+                answer = None
+        expression: str = answer
+        return expression
+
+    def _steps(self, binding: Binding, out: Source) -> Generator[Binding, str, str]:
         if binding.scope is Scope.SINGLETON:
             return out.instance(binding)
         if binding.kind == "carrier":
             return self._carried(binding, out)
         if binding in self._variables:
             return self._variables[binding]
+        given: dict[str, str] = {}
+        for (argument, dependency), targets in zip(binding.arguments, binding.links, strict=True):
+            expressions = []
+            for target in targets:
+                expressions.append((yield target))  # noqa: PERF401  # a comprehension cannot yield
+            given[argument.name] = _together(dependency, targets, expressions)
         variable = out.fresh(binding.label)
-        out.line(f"{variable} = {self._constructed(binding, out)}")
+        out.line(f"{variable} = {self._constructed(binding, given, out)}")
         if binding.scope is Scope.REQUEST:
             self._variables[binding] = variable
         return variable
@@ -108,30 +145,41 @@ class Construction:
             return "context"
         return self._code.carrier(binding.token, out)
 
-    def _constructed(self, binding: Binding, out: Source) -> str:
+    def _constructed(self, binding: Binding, given: dict[str, str], out: Source) -> str:
         style, call = style_of(binding.source)
-        given = [self._given(binding, out, index) for index in range(len(binding.arguments))]
-        given += [f"{name}={out.constant(value, name)}" for name, value in binding.constants.items()]
-        made = f"{out.constant(call, f'make_{binding.label}')}({', '.join(given)})"
+        given.update((name, out.constant(value, name)) for name, value in binding.constants.items())
+        arguments = [given.pop(name) for name in binding.positional]
+        arguments += [f"{name}={expression}" for name, expression in given.items()]
+        made = f"{out.constant(call, f'make_{binding.label}')}({', '.join(arguments)})"
         if style == "async manager":
             return f"await stack.enter_async_context({made})"
         if style == "manager":
             return f"stack.enter_context({made})"
+        if style == "plain" and binding.kind == "factory" and not isinstance(binding.source, type):
+            return f"await {out.constant(awaited, 'awaited')}({made})" if _may_be_async(call) else made
         return f"await {made}" if style == "async" else made
 
-    def _given(self, binding: Binding, out: Source, index: int) -> str:
-        argument, dependency = binding.arguments[index]
-        expression = self.many(dependency, binding.links[index], out)
-        if argument.kind is inspect.Parameter.POSITIONAL_ONLY:
-            return expression
-        return f"{argument.name}={expression}"
+
+def _together(dependency: Dependency, targets: Sequence[Binding], expressions: Sequence[str]) -> str:
+    if dependency.many and (len(targets) != 1 or targets[0].multi):
+        return f"[{', '.join(expressions)}]"
+    return expressions[0] if expressions else "None"
 
 
-def _settle(binding: Binding) -> Binding:
-    while binding.kind == "existing":
-        binding = binding.links[0][0]
-    return binding
+def _may_be_async(factory: Any) -> bool:
+    """Say whether a sync factory might return a coroutine: a lambda, or something without a return annotation."""
+    return "return" not in getattr(factory, "__annotations__", ())
 
 
 def _is_context(token: object) -> bool:
     return isinstance(token, type) and issubclass(token, ExecutionContext)
+
+
+async def settle(value: Any) -> Any:
+    """Await what a layer returned where nothing says whether its method is async."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def awaited(made: Any) -> Any:
+    """Await what a factory returned when it is a coroutine; a task is a value like another."""
+    return await made if inspect.iscoroutine(made) else made

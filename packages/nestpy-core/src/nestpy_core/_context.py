@@ -55,5 +55,4 @@ class Reflector:
 
     def get_all(self, kind: type[T], context: ExecutionContext) -> tuple[T, ...]:
         """Return every value of class *kind*, the method's before its host's."""
-        found = () if context.handler is None else context.handler.meta.get(kind, ())
-        return found  # type: ignore[return-value]  # the mapping is by class
+        return () if context.handler is None else context.handler.meta.get(kind, ())  # type: ignore[return-value]  # the mapping is by class

@@ -59,6 +59,7 @@ class Binding:
         scope: lifetime.
         arguments: the constructor's or factory's injected arguments, in order.
         constants: arguments that are known at boot, such as the ``User`` of ``Repository[User]``.
+        positional: the names among both that Python takes by position only, in order.
         links: for each argument the bindings it gets; empty for an absent optional one.
         label: how messages name it: the token's short name, with its import path where two would be called the same.
     """
@@ -74,6 +75,7 @@ class Binding:
     implicit: bool = False
     arguments: tuple[tuple[Argument, Dependency], ...] = ()
     constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    positional: tuple[str, ...] = ()
     links: tuple[tuple[Binding, ...], ...] = ()
     label: str = ""
 
@@ -121,6 +123,14 @@ class LayerUse:
     binding: Binding | None
     instance: Any  # the instance a decorator was given
     site: Literal["global", "host", "method"]
+
+    @property
+    def posture(self) -> bool:
+        """Whether it is a guard that authenticates or authorizes; what overrides such a guard stands for it."""
+        said = [self.layer, self.instance]
+        if self.binding is not None:
+            said += [self.binding.token, self.binding.settled.token]
+        return any(getattr(one, "posture", False) is True for one in said)
 
 
 @dataclasses.dataclass(slots=True)

@@ -70,10 +70,15 @@ def declare_host(cls: C, marker: HostMarker, scope: Scope | None = None) -> C:
 
 def declare_handler(function: F, marker: HandlerMarker) -> F:
     """Leave *marker* on a method; handler decorators call this. A method may carry several."""
-    if not isinstance(function, FunctionType):
-        raise DefinitionError(f"`{marker.word}` decorates methods, not `{name_of(function)}`")
+    check_method(function, marker.word)
     extend(function, "handlers", (marker,))
     return function
+
+
+def check_method(function: object, word: str) -> None:
+    """Refuse what the decorator *word* cannot decorate: anything but a function of a class body."""
+    if not isinstance(function, FunctionType):
+        raise DefinitionError(f"`{word}` decorates methods, not `{name_of(function)}`")
 
 
 def hosts_of(cls: type) -> tuple[HostMarker, ...]:
@@ -145,9 +150,9 @@ class Handler:
     @property
     def label(self) -> str:
         """``Host.method``, as messages name it."""
-        return f"{name_of(self.host.token)}.{self.name}"
+        return f"{self.host.label}.{self.name}"
 
     @property
     def is_async(self) -> bool:
         """Whether calling it gives a coroutine."""
-        return inspect.iscoroutinefunction(self.function)
+        return inspect.iscoroutinefunction(self.function) or inspect.iscoroutinefunction(inspect.unwrap(self.function))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+import inspect
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any, TypeVar
 
+from ._handler import check_method
 from ._metadata import extend, functions, read
 from ._names import name_of
 from .errors import DefinitionError
@@ -62,9 +63,8 @@ def on_application_shutdown(hook: F) -> F:
 
 
 def _declare(phase: Phase, hook: F) -> F:
-    if not isinstance(hook, FunctionType):
-        raise DefinitionError(f"`@{phase.value}` decorates methods, not `{name_of(hook)}`")
-    if hook.__code__.co_argcount != 1 or hook.__code__.co_kwonlyargcount:
+    check_method(hook, f"@{phase.value}")
+    if len(inspect.signature(hook).parameters) != 1:
         raise DefinitionError(
             f"`{name_of(hook)}` is a lifecycle hook and takes only `self`.\n"
             "Hint: inject what it needs as a field of its class"

@@ -94,9 +94,10 @@ class _Linker:
         """Read ``list[T]`` as a token of its own where it is bound as one."""
         bindings = self.graph.bindings_of(dependency.token)
         if dependency.many and not bindings and not _is_token(dependency):
-            whole = dataclasses.replace(dependency, token=list[dependency.token], many=False)
-            found = self.graph.bindings_of(whole.token)
-            return (whole, found) if found else (dependency, bindings)
+            whole = list.__class_getitem__(dependency.token)
+            found = self.graph.bindings_of(whole)
+            if found:
+                return dataclasses.replace(dependency, token=whole, many=False), found
         return dependency, bindings
 
     def _no_access(self, node: ModuleNode, dependency: Dependency, consumer: str, owner: Binding) -> AccessError:
@@ -181,7 +182,7 @@ class _Linker:
         ]
 
     def _layers(self, handler: Handler, family: Family) -> tuple[LayerUse, ...]:
-        uses = [use for use in self.graph.global_layers[family] if not (handler.public and _decides(use))]
+        uses = [use for use in self.graph.global_layers[family] if not (handler.public and use.posture)]
         for site, target in (("host", handler.host.source), ("method", handler.function)):
             for layer in read(target, family, ()):
                 use = self._use(handler, family, layer, site)
@@ -280,6 +281,7 @@ def _wrong_number(node: ModuleNode, dependency: Dependency, consumer: str, bindi
 def _duplicate(bindings: list[Binding]) -> DuplicateProviderError:
     name = bindings[0].label
     homes = list(dict.fromkeys(f"`{binding.module.label}`" for binding in bindings))
+    hints: tuple[str, ...]
     if len(homes) == 1:
         where, hints = f"twice by {homes[0]}", (f"remove one of the two lines from {homes[0]}",)
     else:

@@ -6,7 +6,18 @@ import dataclasses
 import enum
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar, dataclass_transform, overload
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    dataclass_transform,
+    get_origin,
+    overload,
+)
 
 from ._metadata import attach, own, read
 from ._names import name_of
@@ -123,23 +134,31 @@ def provide(
     Raises:
         DefinitionError: more than one ``use_*`` was given, or one that cannot serve.
     """
-    given: dict[Kind, Any] = {
-        kind: value
-        for kind, value in (("class", use_class), ("factory", use_factory), ("existing", use_existing))
-        if value is not None
-    }
+    _check_token(token)
+    sources: dict[Kind, Any] = {"class": use_class, "factory": use_factory, "existing": use_existing}
+    given: dict[Kind, Any] = {kind: value for kind, value in sources.items() if value is not None}
     if use_value is not _Unset.UNSET:
         given["value"] = use_value
     if len(given) > 1:
         words = " and ".join(f"`use_{kind}=`" for kind in sorted(given))
         raise DefinitionError(f"`provide({name_of(token)})` takes one `use_…=`, not {words}")
-    kind, source = next(iter(given.items()), ("class", token))
+    kind: Kind = next(iter(given)) if given else "class"
+    source = given.get(kind, token)
     _check_source(token, kind, source)
     if scope is None:
         scope = scope_of(source) if kind == "class" else Scope.SINGLETON
     if scope is not Scope.SINGLETON and kind in ("value", "existing"):
         raise DefinitionError(f"`provide({name_of(token)}, use_{kind}=…)` has no scope of its own: remove `scope=`")
     return Provider(token=token, kind=kind, source=source, scope=scope, multi=multi, order=order, default=default)
+
+
+def _check_token(token: object) -> None:
+    if isinstance(token, Token | type) or isinstance(get_origin(token), type):
+        return
+    raise DefinitionError(
+        f"`provide({token!r})` needs a class or a `Token`.\n"
+        f'Hint: declare `NAME = Token[…]("{token}")` and inject it as `Annotated[…, NAME]`'
+    )
 
 
 def _check_source(token: object, kind: Kind, source: object) -> None:

@@ -57,7 +57,7 @@ def _branches(node: ModuleNode, graph: Graph, indent: str, drawn: set[int]) -> I
 
 
 def _provider_text(binding: Binding) -> str:
-    notes = []
+    notes: list[str] = []
     if binding.kind in ("value", "factory", "carrier", "settings"):
         notes.append(binding.kind)
     elif binding.source is not binding.token:

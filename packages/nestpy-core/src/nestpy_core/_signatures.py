@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
@@ -74,6 +73,12 @@ class Signatures:
             self.bindings.parametrise(dependency.token)
         binding.arguments = tuple(found)
         binding.constants = {**binding.constants, **constants}
+        given = {*constants, *(argument.name for argument, _ in found)}
+        binding.positional = tuple(
+            argument.name
+            for argument in arguments
+            if argument.kind is argument.kind.POSITIONAL_ONLY and argument.name in given
+        )
 
     def _arguments(self, binding: Binding) -> tuple[list[Argument], list[Any]]:
         if binding.kind == "class":
@@ -167,8 +172,9 @@ def _unreachable(binding: Binding) -> Iterator[Problem]:
     """Yield the handlers that no instance would bind: static methods, class methods, properties."""
     for name, function in strays(binding.source):
         for marker in read(function, "handlers", ()):
+            place = place_of(function)
             yield HandlerError(
-                f"`{binding.label}.{name}` is decorated with `{marker.word}` and is no plain method ({place_of(function)}).",
+                f"`{binding.label}.{name}` is decorated with `{marker.word}` and is no plain method ({place}).",
                 hints=("make it a method that takes `self`",),
             )
 

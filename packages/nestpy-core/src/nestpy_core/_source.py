@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import keyword
 import re
@@ -31,6 +32,7 @@ class Source:
         self.slots: dict[str, Slot] = {}
         self._depth = 0
         self._names: dict[tuple[Any, ...], str] = {}
+        self._taken: dict[str, int] = {}
 
     def line(self, text: str) -> None:
         """Write one line at the current depth."""
@@ -75,20 +77,23 @@ class Source:
         return self._free(name)
 
     def _free(self, name: str) -> str:
-        stem = "_" + (identifier(name).lstrip("_") or "value")
-        taken = {*self.constants, *self.slots, *self._names.values()}
-        candidate, number = stem, 1
-        while candidate in taken:
-            number += 1
-            candidate = f"{stem}_{number}"
-        self._names["name", candidate] = candidate
-        return candidate
+        stem = f"_{identifier(name)}"
+        number = self._taken[stem] = self._taken.get(stem, 0) + 1
+        return stem if number == 1 else self._free(f"{name}_{number}")
 
 
 def identifier(text: str) -> str:
-    """Turn any text into a Python identifier."""
+    """Turn any text into a Python identifier that begins with a letter."""
     name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "value"
-    return f"_{name}" if name[0].isdecimal() or keyword.iskeyword(name) else name
+    if name[0].isdecimal():
+        return f"n{name}"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def function_name(text: str) -> str:
+    """Turn any text into a name for a generated function, which hides no built-in of its globals."""
+    name = identifier(text)
+    return f"{name}_" if hasattr(builtins, name) else name
 
 
 class _Loader:
@@ -121,7 +126,7 @@ class CompiledFunction:
             "__name__": "nestpy.generated",
             "__loader__": _Loader(self.source),
         }
-        exec(compile(self.source, filename, "exec"), self._globals)  # noqa: S102  # the source is ours, written at boot
+        exec(compile(self.source, filename, "exec", dont_inherit=True), self._globals)  # noqa: S102  # the source is ours, written at boot
         function = self._globals[name]
         assert isinstance(function, FunctionType)  # noqa: S101  # narrows the type of what exec defined
         self.function = function

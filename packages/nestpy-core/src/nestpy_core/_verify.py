@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from ._graph import Binding, Graph
 from ._handler import Handler
 from ._hooks import Edge
 from ._lifecycle import hooks_of
+from ._names import qualified
 from ._provider import Scope
 from ._render import draw_cycle, draw_path
 from .errors import CycleError, HandlerError, PostureError, Problem, ScopeError
@@ -39,15 +41,27 @@ def unserved(graph: Graph, edges: Iterable[Edge]) -> Iterator[Problem]:
             )
 
 
+MANY = 20
+"""How many loops are drawn: whoever mends these mends the rest of a graph that has more."""
+
+
 def _cycles(graph: Graph) -> Iterator[CycleError]:
     done: set[int] = set()
-    reported: set[frozenset[int]] = set()
-    for start in graph.bindings:
+    reported: set[frozenset[Binding]] = set()
+    for start in sorted(graph.bindings, key=lambda binding: qualified(binding.token)):
         for loop in _search(start, done):
-            members = frozenset(id(binding) for _, binding in loop)
-            if members not in reported:
+            members = frozenset(binding for _, binding in loop)
+            if members not in reported and len(reported) < MANY:
                 reported.add(members)
-                yield _cycle(loop)
+                yield _cycle(_turned(loop))
+
+
+def _turned(loop: list[Step]) -> list[Step]:
+    """Begin the loop with the first of its members by name, wherever it was entered."""
+    steps = loop[1:]
+    first = min(range(len(steps)), key=lambda index: qualified(steps[index][1].token))
+    turned = [*steps[first + 1 :], *steps[: first + 1]]
+    return [("", turned[-1][1]), *turned]
 
 
 def _search(start: Binding, done: set[int]) -> Iterator[list[Step]]:
@@ -86,30 +100,37 @@ def _cycle(loop: list[Step]) -> CycleError:
 
 
 def _scopes(graph: Graph) -> Iterator[ScopeError]:
-    reached: dict[int, list[Step] | None] = {}
     for binding in graph.bindings:
         if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
             continue
         for name, target in binding.dependencies():
-            tail = _path_to_request(target, reached)
+            tail = _path_to_request(target)
             if tail is not None:
                 yield _scope_error(binding, [(name, target), *tail])
 
 
-def _path_to_request(binding: Binding, reached: dict[int, list[Step] | None]) -> list[Step] | None:
-    """Return the steps from *binding* to something request-scoped; another singleton ends the search."""
-    if binding.scope is Scope.REQUEST:
-        return []
-    if binding.scope is Scope.SINGLETON and binding.kind != "existing":
-        return None
-    if id(binding) not in reached:
-        reached[id(binding)] = None
-        for name, target in binding.dependencies():
-            tail = _path_to_request(target, reached)
-            if tail is not None:
-                reached[id(binding)] = [(name, target), *tail]
-                break
-    return reached[id(binding)]
+def _path_to_request(start: Binding) -> list[Step] | None:
+    """Return the shortest steps from *start* to something request-scoped; other singletons end the search."""
+    came_by: dict[Binding, tuple[str, Binding] | None] = {start: None}
+    queue = deque([start])
+    while queue:
+        binding = queue.popleft()
+        if binding.scope is Scope.REQUEST:
+            return _steps(binding, came_by)
+        if binding.scope is Scope.TRANSIENT or binding.kind == "existing":
+            for name, target in binding.dependencies():
+                if target not in came_by:
+                    came_by[target] = (name, binding)
+                    queue.append(target)
+    return None
+
+
+def _steps(end: Binding, came_by: dict[Binding, tuple[str, Binding] | None]) -> list[Step]:
+    steps: list[Step] = []
+    while (before := came_by[end]) is not None:
+        steps.append((before[0], end))
+        end = before[1]
+    return steps[::-1]
 
 
 def _scope_error(binding: Binding, path: list[Step]) -> ScopeError:
@@ -181,7 +202,7 @@ def _postures(graph: Graph) -> Iterator[PostureError]:
     if not labels:
         return
     listed = ", ".join(labels)
-    if any(_has_posture(handler) for handler in exposed) or _global_posture(graph):
+    if any(_has_posture(handler) for handler in graph.handlers) or _global_posture(graph):
         yield PostureError(
             f"{len(labels)} of the app's handlers say neither who may call them nor `@public`: {listed}.",
             hints=(
@@ -194,9 +215,8 @@ def _postures(graph: Graph) -> Iterator[PostureError]:
 
 
 def _has_posture(handler: Handler) -> bool:
-    return any(getattr(use.layer, "posture", False) is True for use in handler.layers["guards"])
+    return any(use.posture for use in handler.layers["guards"])
 
 
 def _global_posture(graph: Graph) -> bool:
-    return any(getattr(use.layer, "posture", False) is True for use in graph.global_layers.get("guards", ()))
-
+    return any(use.posture for use in graph.global_layers.get("guards", ()))

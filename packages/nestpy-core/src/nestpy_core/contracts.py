@@ -25,6 +25,7 @@ __all__ = (
     "Outbox",
     "SchemaSupport",
     "UnitOfWork",
+    "ViolationsError",
 )
 
 
@@ -189,6 +190,20 @@ class HealthIndicator(Protocol):
         ...
 
 
+class ViolationsError(ValueError):
+    """A value does not fit its type; all of what is wrong, by field, without any value.
+
+    Attributes:
+        errors: for each field its failures, each with ``code`` and ``message``. A field is a path of names and
+            indexes such as ``items.0.name``, empty for the value itself. Codes are ``required``, ``type``,
+            ``range``, ``length``, ``pattern``, ``enum``, ``multiple_of``, ``unknown_field`` and ``invalid``.
+    """
+
+    def __init__(self, errors: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+        super().__init__("Invalid value")
+        self.errors = errors
+
+
 class SchemaSupport(Protocol):
     """How values of a foreign library's types are decoded, encoded and described.
 
@@ -196,7 +211,7 @@ class SchemaSupport(Protocol):
     """
 
     def decode(self, cls: type, value: Any) -> Any:
-        """Build an instance of *cls* from JSON-like *value*; raise ValueError (or `Violations`) when it does not fit."""
+        """Build an instance of *cls* from JSON-like *value*; raise `ViolationsError` when it does not fit."""
         ...
 
     def encode(self, value: Any) -> Any:

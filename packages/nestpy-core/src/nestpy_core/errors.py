@@ -1,28 +1,28 @@
 """Every error that nestpy-core raises.
 
-    NestPyError
-    ├── DefinitionError (TypeError)              a decorator or `provide` got something it cannot serve
-    ├── PluginError                              an installed plugin cannot be used
-    ├── StartError                               a factory or an init hook failed while the app started
-    ├── NotProvidedError (LookupError)           a script asked a context for something it cannot give
-    ├── BootError (ExceptionGroup)               everything that is wrong with an application, at once
-    └── Problem                                  one thing that is wrong with an application
-        ├── MissingProviderError (LookupError)   nobody provides what a consumer needs
-        ├── AccessError                          somebody provides it, beyond the consumer's module
-        ├── CycleError                           providers wait on each other
-        ├── ScopeError                           a singleton reaches something that lives shorter
-        ├── DuplicateProviderError               one token, two bindings
-        ├── ModuleError                          an export, an override or a listed class makes no sense
-        ├── HandlerError                         a handler, hook or layer cannot be compiled
-        ├── PostureError                         a handler says neither who may call it nor `@public`
-        ├── UnresolvedHintError (NameError)      an annotation cannot be evaluated
-        └── ConfigurationError (ValueError)      a setting is missing, unreadable or contested
+NestPyError
+├── DefinitionError (TypeError)              a decorator or `provide` got something it cannot serve
+├── PluginError                              an installed plugin cannot be used
+├── StartError                               a factory or an init hook failed while the app started
+├── NotProvidedError (LookupError)           a script asked a context for something it cannot give
+├── BootError (ExceptionGroup)               everything that is wrong with an application, at once
+└── Problem                                  one thing that is wrong with an application
+    ├── MissingProviderError (LookupError)   nobody provides what a consumer needs
+    ├── AccessError                          somebody provides it, beyond the consumer's module
+    ├── CycleError                           providers wait on each other
+    ├── ScopeError                           a singleton reaches something that lives shorter
+    ├── DuplicateProviderError               one token, two bindings
+    ├── ModuleError                          an export, an override or a listed class makes no sense
+    ├── HandlerError                         a handler, hook or layer cannot be compiled
+    ├── PostureError                         a handler says neither who may call it nor `@public`
+    ├── UnresolvedHintError (NameError)      an annotation cannot be evaluated
+    └── ConfigurationError (ValueError)      a setting is missing, unreadable or contested
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from ._graph import Graph
@@ -68,7 +68,7 @@ class NotProvidedError(NestPyError, LookupError):
     """A script asked a context for a token that the graph does not bind, or outside its scope."""
 
 
-class Problem(NestPyError):
+class Problem(NestPyError):  # noqa: N818  # a finding; its subclasses are the errors
     """One thing that is wrong with an application, found before anything was constructed.
 
     Attributes:
@@ -150,7 +150,7 @@ class BootError(ExceptionGroup[Problem], NestPyError):
 
     graph: Graph | None = None
 
-    def __new__(cls, root: str, problems: Sequence[Problem]) -> BootError:
+    def __new__(cls, root: str, problems: Sequence[Problem]) -> Self:
         """Group *problems* of the application whose root module is called *root*."""
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         return super().__new__(cls, f"`{root}` cannot boot: {count}.", problems)
