@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         Actor as Actor, All as All, AnyOf as AnyOf, Compare as Compare, Condition as Condition, Endpoint as Endpoint,
         EndpointAnswer as EndpointAnswer, EndpointRequest as EndpointRequest, HealthIndicator as HealthIndicator,
         Never as Never, Not as Not, OccurrenceStore as OccurrenceStore, Operation as Operation, Outbox as Outbox,
-        SchemaSupport as SchemaSupport, UnitOfWork as UnitOfWork,
+        SchemaSupport as SchemaSupport, UnitOfWork as UnitOfWork, ViolationsError as ViolationsError,
     )
     from .errors import (
         AccessError as AccessError, BootError as BootError, ConfigurationError as ConfigurationError,
@@ -67,10 +67,11 @@ __all__ = [
     "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError", "OccurrenceStore", "Operation",
     "Outbox", "Parameter", "Pin", "Pipe", "PluginError", "PostureError", "Problem", "Provider", "Reflector",
     "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token",
-    "Transport", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "before_application_shutdown", "blocking",
-    "catch", "config", "declare_handler", "declare_host", "dynamic", "hookimpl", "injectable", "meta", "module",
-    "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init", "provide",
-    "provide_generic", "public", "setting", "use_filters", "use_guards", "use_interceptors", "use_pipes",
+    "Transport", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "ViolationsError",
+    "before_application_shutdown", "blocking", "catch", "config", "declare_handler", "declare_host", "dynamic",
+    "hookimpl", "injectable", "meta", "module", "on_application_bootstrap", "on_application_shutdown",
+    "on_module_destroy", "on_module_init", "provide", "provide_generic", "public", "setting", "use_filters",
+    "use_guards", "use_interceptors", "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
@@ -100,7 +101,7 @@ _NAMES_OF_MODULES = {
     "_unknown_settings": "UnknownSetting",
     "contracts": (
         "Actor All AnyOf Compare Condition Endpoint EndpointAnswer EndpointRequest HealthIndicator Never Not "
-        "OccurrenceStore Operation Outbox SchemaSupport UnitOfWork"
+        "OccurrenceStore Operation Outbox SchemaSupport UnitOfWork ViolationsError"
     ),
     "errors": (
         "AccessError BootError ConfigurationError CycleError DefinitionError DuplicateProviderError HandlerError "

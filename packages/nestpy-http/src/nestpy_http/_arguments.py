@@ -13,13 +13,17 @@ from nestpy_core._names import name_of
 
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
-from ._schema import Schemas, is_data_type, optional_inner, path_converter
+from ._schema import Schemas, check_segment, is_data_type, optional_inner, path_converter
 from ._violations import Failures, body_error, failure_of, invalid
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
 CARRIERS: tuple[type, ...] = (Request, HttpContext)
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+
+
+def _none(cls: type, _value: Any) -> Any:
+    raise NotImplementedError(cls)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Argument:
         kind: its type, without place and options.
         options: what `param` was given.
         make: converts a text (or decodes the body); None leaves it as it came.
+        foreign: decodes other libraries' types, wherever they stand in the body.
     """
 
     parameter: Parameter
@@ -41,6 +46,7 @@ class Argument:
     kind: Any  # any annotation
     options: ParameterOptions = NO_OPTIONS
     make: Callable[[Any], Any] | None = None
+    foreign: Callable[[type, Any], Any] = _none
 
     @property
     def default(self) -> Any:
@@ -109,7 +115,13 @@ class ArgumentReader:
             name = name.replace("_", "-")
         problem = None if kind is bytes else self._schemas.check(kind, what)
         return problem or Argument(
-            parameter, place, name.lower() if place is Place.HEADER else name, kind, options, self._make(place, kind)
+            parameter,
+            place,
+            name.lower() if place is Place.HEADER else name,
+            kind,
+            options,
+            self._make(place, kind),
+            self._schemas.decode_foreign,
         )
 
     def _guess(self, parameter: Parameter, kind: Any, names: set[str]) -> Place | None:
@@ -163,6 +175,18 @@ def _ambiguous(what: str, parameter: Parameter, kind: Any, template: str) -> Rou
     )
 
 
+def check_unread(name: str, value: str) -> None:
+    """Refuse an unsafe segment that the handler does not read.
+
+    Raises:
+        InvalidInputError: it is one.
+    """
+    try:
+        check_segment(value)
+    except ValueError as error:
+        raise invalid({name: [failure_of(error)]}) from None
+
+
 def explain(arguments: Iterable[Argument], raw: Mapping[str, Any]) -> HttpError:
     """Return the 400 that lists everything wrong with the raw values of a request, without any value."""
     failures: Failures = {}
@@ -186,7 +210,7 @@ def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str,
         argument.make(value)
     except (ValueError, RecursionError) as error:
         if argument.place is Place.BODY:
-            found = body_error(argument.kind, value, error)
+            found = body_error(argument.kind, value, error, argument.foreign)
             return found if isinstance(found, HttpError) else iter(found.items())
         if isinstance(value, list) and argument.place is Place.QUERY:
             return iter([(argument.name, [{"code": "repeated", "message": "This field is given more than once"}])])

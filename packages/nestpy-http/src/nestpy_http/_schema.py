@@ -72,7 +72,7 @@ class Schemas:
 
     def decoder(self, kind: Any) -> Callable[[bytes], Any]:
         """Return what decodes *kind* from JSON; it raises ValueError (or RecursionError) when it does not fit."""
-        return msgspec.json.Decoder(kind, dec_hook=self._decode_foreign).decode
+        return msgspec.json.Decoder(kind, dec_hook=self.decode_foreign).decode
 
     def converter(self, kind: Any) -> Callable[[Any], Any]:
         """Return what makes *kind* from one text, or from a list of texts where *kind* is a collection."""
@@ -89,14 +89,15 @@ class Schemas:
         def convert(value: Any) -> Any:
             if wrap and isinstance(value, str):
                 value = [value]
-            converted = unbox(msgspec.convert({"value": value}, box, strict=False, dec_hook=self._decode_foreign))
+            converted = unbox(msgspec.convert({"value": value}, box, strict=False, dec_hook=self.decode_foreign))
             if isinstance(converted, float) and not math.isfinite(converted):
                 raise ValueError("Expected a finite number")
             return converted
 
         return convert
 
-    def _decode_foreign(self, cls: type, value: Any) -> Any:
+    def decode_foreign(self, cls: type, value: Any) -> Any:
+        """Build a value of a foreign library's type, as msgspec's ``dec_hook`` does."""
         if isinstance(value, cls):
             return value
         support = self._support(get_origin(cls) or cls)
@@ -115,11 +116,20 @@ def path_converter(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Refuse a segment that changes the path's meaning for whoever reads it next, then convert it."""
 
     def checked(value: Any) -> Any:
-        if not value or value in (".", "..") or UNSAFE_SEGMENT.search(value):
-            raise ValueError("Expected a path segment")
+        check_segment(value)
         return convert(value)
 
     return checked
+
+
+def check_segment(value: str) -> None:
+    """Refuse a segment that is empty, a dot segment or holds what other parsers read differently.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if not value or value in (".", "..") or UNSAFE_SEGMENT.search(value):
+        raise ValueError("Expected a path segment")
 
 
 def _text(value: Any) -> str:

@@ -6,11 +6,13 @@ import datetime as dt
 import decimal
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Union
 
 import msgspec
 from msgspec import inspect as msgspec_inspect
+
+from nestpy_core import ViolationsError
 
 from .errors import BadRequestError, HttpError, InvalidInputError
 
@@ -32,23 +34,27 @@ _CODES = (
     ("out of range", "range"),
 )
 MAX_FAILURES = 100
+MAX_PATH = 500
 
 
-def body_error(kind: Any, body: bytes, error: Exception) -> HttpError | Failures:
-    """Return a 400 for a body that is not JSON, else the failures of its fields, without any value."""
+Foreign = Callable[[type, Any], Any]
+
+
+def body_error(kind: Any, body: bytes, error: Exception, foreign: Foreign) -> HttpError | Failures:
+    """Return a 400 for a body that is not JSON, else the failures of its fields, without any value.
+
+    Types of other libraries are asked through *foreign* and name their own failures (`ViolationsError`).
+    """
     try:
         value = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return BadRequestError("The body is not valid JSON")
     failures: Failures = {}
-    for path, failure in _walk(msgspec_inspect.type_info(kind), kind, value, ""):
+    for path, failure in _Walk(foreign).walk(msgspec_inspect.type_info(kind), kind, value, ""):
         failures.setdefault(path, []).append(failure)
         if len(failures) >= MAX_FAILURES:
             break
     if not failures:
-        foreign = getattr(error.__cause__, "errors", None)
-        if isinstance(foreign, dict):
-            return {str(path): list(found) for path, found in foreign.items()}
         failures[_path_of(str(error))] = [failure_of(error)]
     return failures
 
@@ -65,49 +71,65 @@ def _path_of(message: str) -> str:
     return "" if found is None else found["path"].removeprefix("$").lstrip(".").replace("[...]", "")
 
 
-def _walk(info: Any, kind: Any, value: Any, path: str) -> Iterator[tuple[str, Failure]]:
-    fields = getattr(info, "fields", None)
-    if fields is not None and isinstance(value, dict) and not getattr(info, "array_like", False):
-        yield from _walk_fields(info, fields, value, path)
-        return
-    item = getattr(info, "item_type", None)
-    if item is not None and isinstance(value, list):
-        before = len(path)
-        for index, element in enumerate(value[:1000]):
-            yield from _walk(item, None, element, f"{path}.{index}" if before else str(index))
-    problem = _check(info, kind, value)
-    if problem is not None and (item is None or not isinstance(value, list) or problem["code"] == "length"):
-        yield path, problem
+class _Walk:
+    """Goes through a value beside its type and yields the failures of each field."""
 
+    def __init__(self, foreign: Foreign) -> None:
+        self._foreign = foreign
 
-def _walk_fields(info: Any, fields: Any, value: dict[str, Any], path: str) -> Iterator[tuple[str, Failure]]:
-    prefix = f"{path}." if path else ""
-    known = set()
-    for field in fields:
-        known.add(field.encode_name)
-        if field.encode_name in value:
-            yield from _walk(field.type, None, value[field.encode_name], prefix + field.encode_name)
-        elif field.required:
-            yield prefix + field.encode_name, {"code": "required", "message": "This field is required"}
-    if getattr(info, "forbid_unknown_fields", False):
-        tag = {getattr(info, "tag_field", None)}
-        for name in [name for name in value if name not in known and name not in tag][:MAX_FAILURES]:
-            yield prefix + name[:100], {"code": "unknown_field", "message": "This field is not known"}
+    def walk(self, info: Any, kind: Any, value: Any, path: str) -> Iterator[tuple[str, Failure]]:
+        if isinstance(info, msgspec_inspect.UnionType) and value is not None:
+            others = [item for item in info.types if not isinstance(item, msgspec_inspect.NoneType)]
+            if len(others) == 1:
+                info, kind = others[0], None
+        if isinstance(info, msgspec_inspect.CustomType):
+            yield from self._foreign_failures(info.cls, value, path)
+            return
+        fields = getattr(info, "fields", None)
+        if fields is not None and isinstance(value, dict) and not getattr(info, "array_like", False):
+            yield from self._walk_fields(info, fields, value, path)
+            return
+        item = getattr(info, "item_type", None)
+        if item is not None and isinstance(value, list):
+            for index, element in enumerate(value[:1000]):
+                yield from self.walk(item, None, element, f"{path}.{index}" if path else str(index))
+        problem = self._check(info, kind, value)
+        if problem is not None and (item is None or not isinstance(value, list) or problem["code"] == "length"):
+            yield path, problem
 
+    def _walk_fields(self, info: Any, fields: Any, value: dict[str, Any], path: str) -> Iterator[tuple[str, Failure]]:
+        prefix = f"{path}." if path else ""
+        known = set()
+        for field in fields:
+            known.add(field.encode_name)
+            if field.encode_name in value:
+                yield from self.walk(field.type, None, value[field.encode_name], prefix + field.encode_name)
+            elif field.required:
+                yield prefix + field.encode_name, {"code": "required", "message": "This field is required"}
+        if getattr(info, "forbid_unknown_fields", False):
+            tag = {getattr(info, "tag_field", None)}
+            for name in [name for name in value if name not in known and name not in tag][:MAX_FAILURES]:
+                yield prefix + name[:100], {"code": "unknown_field", "message": "This field is not known"}
 
-def _check(info: Any, kind: Any, value: Any) -> Failure | None:
-    target = kind if kind is not None else _annotation(info)
-    if target is None:
+    def _foreign_failures(self, cls: type, value: Any, path: str) -> Iterator[tuple[str, Failure]]:
+        try:
+            self._foreign(cls, value)
+        except ViolationsError as error:
+            for inner, found in error.errors.items():
+                where = f"{path}.{inner}" if path and inner else path or inner
+                yield from ((where[:MAX_PATH], dict(failure)) for failure in found)
+        except (ValueError, RecursionError):
+            yield path, {"code": "invalid", "message": "Invalid value"}
+
+    def _check(self, info: Any, kind: Any, value: Any) -> Failure | None:
+        target = kind if kind is not None else _annotation(info)
+        if target is None:
+            return None
+        try:
+            msgspec.convert(value, target, dec_hook=self._foreign)
+        except (ValueError, TypeError, RecursionError) as error:
+            return failure_of(error) if isinstance(error, ValueError) else {"code": "type", "message": "Invalid value"}
         return None
-    try:
-        msgspec.convert(value, target, dec_hook=_pass)
-    except (ValueError, TypeError, RecursionError) as error:
-        return failure_of(error) if isinstance(error, ValueError) else {"code": "type", "message": "Invalid value"}
-    return None
-
-
-def _pass(_cls: type, value: Any) -> Any:
-    return value
 
 
 _CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz")
