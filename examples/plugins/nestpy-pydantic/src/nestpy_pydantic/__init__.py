@@ -1,0 +1,3 @@
+"""Pydantic models as bodies and results in NestPy."""
+
+__all__: list[str] = []
