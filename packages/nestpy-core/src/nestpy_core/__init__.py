@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ._serve import Serving as Serving
     from ._settings import Settings as Settings
     from ._source import CompiledFunction as CompiledFunction, Source as Source
+    from ._surface import handler_of as handler_of
     from ._unknown_settings import UnknownSetting as UnknownSetting
     from .contracts import (
         Actor as Actor, All as All, AnyOf as AnyOf, Compare as Compare, Condition as Condition, Endpoint as Endpoint,
@@ -69,7 +70,7 @@ __all__ = [
     "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token",
     "Transport", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "ViolationsError",
     "before_application_shutdown", "blocking", "catch", "config", "declare_handler", "declare_host", "dynamic",
-    "hookimpl", "injectable", "meta", "module", "on_application_bootstrap", "on_application_shutdown",
+    "handler_of", "hookimpl", "injectable", "meta", "module", "on_application_bootstrap", "on_application_shutdown",
     "on_module_destroy", "on_module_init", "provide", "provide_generic", "public", "setting", "use_filters",
     "use_guards", "use_interceptors", "use_pipes",
 ]
@@ -98,6 +99,7 @@ _NAMES_OF_MODULES = {
     "_serve": "Serving",
     "_settings": "Settings",
     "_source": "CompiledFunction Source",
+    "_surface": "handler_of",
     "_unknown_settings": "UnknownSetting",
     "contracts": (
         "Actor All AnyOf Compare Condition Endpoint EndpointAnswer EndpointRequest HealthIndicator Never Not "

@@ -117,6 +117,9 @@ class _Linker:
             )
         via = next((one for one in node.imports if home in one.imports), None)
         hints = [f"add `{home.label}` to `imports=` of `{node.label}`"]
+        if node.cls is None:
+            shared = "in a module that is `@module(shared=True)` and imported in the root module"
+            hints = [f"provide `{name}` {shared} `{self.graph.root.label}`"]
         if via is not None and via.exports is not None:
             hints.append(f"or add `{home.label}` to `exports=` of `{via.label}`, which `{node.label}` imports")
         if home.shared:
