@@ -14,7 +14,7 @@ from nestpy_core._names import name_of
 from nestpy_core.contracts import EndpointAnswer, EndpointRequest
 
 from ._answer import BYTES, JSON, TEXT, Answers, Response, draft_of
-from ._arguments import Argument, explain
+from ._arguments import Argument, check_unread, explain
 from ._context import HttpContext, Request
 from ._endpoint import neutral_request
 from ._input import check_json, fits_whole, parse_cookies, query_values, read_body
@@ -127,6 +127,7 @@ class HandlerRouteCode(RouteCode):
         """Write raw values first, then pipes, then all conversions under one `try`."""
         raw: dict[str, str] = {}
         expressions = {}
+        self._unread(out)
         for argument in self._arguments:
             if argument.place is None:
                 expressions[argument.parameter.name] = self._carried(argument, out)
@@ -148,6 +149,13 @@ class HandlerRouteCode(RouteCode):
                 expressions[argument.parameter.name] = raw[argument.parameter.name]
         self._piped_bodies(out, pipes, expressions)
         return expressions
+
+    def _unread(self, out: Source) -> None:
+        """Check the segments that no argument reads: they are refused like the others."""
+        read = {argument.name for argument in self._arguments if argument.place is Place.PATH}
+        for name, position in self._positions.items():
+            if name not in read:
+                out.line(f"{out.constant(check_unread, 'check_unread')}({name!r}, segments[{position}])")
 
     def _carried(self, argument: Argument, out: Source) -> str:
         if argument.kind is EndpointRequest:
