@@ -89,25 +89,20 @@ class Request:
         return iterator
 
 
-class HttpContext(ExecutionContext):
+class HttpContext(ExecutionContext, eq=False):
     """What HTTP layers know of a request.
 
     Attributes:
         handler: the matched route; None for a 404 or 405.
     """
 
-    __slots__ = ("_limit", "_protocol", "_request", "_response", "_scope")
-
     edge: ClassVar[str] = "http"
 
-    def __init__(self, handler: Handler | None, scope: Any, protocol: Any, limit: int) -> None:
-        self.handler = handler
-        self._state = None
-        self._scope = scope
-        self._protocol = protocol
-        self._limit = limit
-        self._request: Request | None = None
-        self._response: ResponseDraft | None = None
+    _scope: Any = None
+    _protocol: Any = None
+    _limit: int = 0
+    _request: Request | None = None
+    _response: ResponseDraft | None = None
 
     @property
     def headers(self) -> Any:  # the server's own mapping

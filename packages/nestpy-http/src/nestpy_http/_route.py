@@ -46,7 +46,7 @@ class RouteCode:
         """Build the `HttpContext`."""
         build = out.constant(HttpContext, "HttpContext")
         handler = out.constant(self.handler, "handler") if self.handler else "None"
-        return f"{build}({handler}, scope, protocol, {self._limit})"
+        return f"{build}({handler}, None, scope, protocol, {self._limit})"
 
     def carrier(self, token: type, out: Source) -> str:
         """Give the `Request` of this call."""
