@@ -45,11 +45,12 @@ def test_only_workloads_that_were_asked_for_are_judged():
 def test_memory_and_boot_have_limits_of_their_own():
     run = results()
     run.processes["nestpy"] = ProcessFigures([Boot(151.0, 100.0)], Memory(37.0, 66.0))
+    run.processes["rsgi"] = ProcessFigures([Boot(90.0, 80.0)])
     run.processes["fastapi"] = ProcessFigures([Boot(500.0, 400.0)])
     limits = {each.against: each.word for each in judge(run, []) if not each.workload}
     assert limits == {
         "idle memory, PSS": "met",
         "idle memory, RSS": "missed",
-        "boot, 300 routes": "missed",
-        "boot over the best of its peers (fastapi)": "met",
+        "boot, 300 routes (raw RSGI here: 90)": "missed",
+        "boot's CPU over the best of its peers (fastapi)": "met",
     }
