@@ -1,9 +1,14 @@
-"""What every test of the monorepo stands on: one async backend and the `needs` marker."""
+"""What every test of the monorepo stands on: one async backend, the `needs` marker, an example's main module."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,6 +17,20 @@ import pytest
 def anyio_backend() -> str:
     """Async tests run on asyncio, the only loop that NestPy supports."""
     return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def main(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
+    """Import the example's main module from its own directory, and forget it after its tests."""
+    directory = str(request.path.parents[1])
+    sys.path.insert(0, directory)
+    try:
+        yield importlib.import_module("main")
+    finally:
+        sys.path.remove(directory)
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(str(Path(directory, ""))):
+                del sys.modules[name]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ._hooks import EdgeEntry
@@ -42,9 +42,9 @@ def routes_text(app: App) -> str:
 
 def entries_of(edge: Edge, graph: Graph) -> Iterable[EdgeEntry]:
     """Return what the edge lists of itself, else its handlers by their decorators."""
-    if hasattr(edge, "entries"):
-        entries: Iterable[EdgeEntry] = edge.entries()
-        return entries
+    own: Callable[[], Iterable[EdgeEntry]] | None = getattr(edge, "entries", None)
+    if own is not None:
+        return own()
     return [EdgeEntry(marker.word, handler) for handler, _, marker in graph.handlers_of(edge.name)]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
@@ -28,6 +28,8 @@ from ._protocol import (
 )
 
 __all__ = ("ClientResponse", "ClientStream", "HttpClient")
+
+T = TypeVar("T")
 
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]]  # values are turned into text
 HeaderValues = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -264,8 +266,13 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 def _pairs(headers: HeaderValues) -> Pairs:
-    items = headers.items() if isinstance(headers, Mapping) else headers
-    return [(name.lower(), value) for name, value in items]
+    return [(name.lower(), value) for name, value in _items(headers)]
+
+
+def _items(given: Mapping[str, T] | Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:
+    if isinstance(given, Mapping):
+        return cast("Mapping[str, T]", given).items()
+    return given
 
 
 def _layered(*layers: Pairs) -> Pairs:
@@ -284,9 +291,10 @@ def _split(target: str, params: Params | None) -> tuple[str, str]:
 
 
 def _texts(params: Params) -> list[tuple[str, str]]:
-    items = params.items() if isinstance(params, Mapping) else params
     return [
-        (name, _text(item)) for name, value in items for item in (value if isinstance(value, list | tuple) else [value])
+        (name, _text(item))
+        for name, value in _items(params)
+        for item in (value if isinstance(value, list | tuple) else [value])
     ]
 
 
