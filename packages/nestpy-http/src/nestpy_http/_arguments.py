@@ -13,8 +13,8 @@ from nestpy_core._names import name_of
 
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
-from ._schema import Schemas, check_segment, is_data_type, optional_inner, path_converter
-from ._violations import Failures, body_error, failure_of, invalid
+from ._schema import Schemas, check_segment, is_collection, is_data_type, optional_inner, path_converter
+from ._violations import Failures, body_error, failure_of, invalid, item_path
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
@@ -212,7 +212,7 @@ def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str,
         if argument.place is Place.BODY:
             found = body_error(argument.kind, value, error, argument.foreign)
             return found if isinstance(found, HttpError) else iter(found.items())
-        if isinstance(value, list) and argument.place is Place.QUERY:
+        if isinstance(value, list) and not is_collection(argument.kind):
             return iter([(argument.name, [{"code": "repeated", "message": "This field is given more than once"}])])
-        return iter([(argument.name, [failure_of(error)])])
+        return iter([(item_path(argument.name, error), [failure_of(error)])])
     return iter(())

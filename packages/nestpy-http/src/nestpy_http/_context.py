@@ -11,6 +11,7 @@ from nestpy_core import ExecutionContext
 
 from ._answer import ResponseDraft
 from ._input import parse_cookies, parse_query, read_body
+from .errors import BadRequestError
 
 if TYPE_CHECKING:
     from nestpy_core import Handler
@@ -80,8 +81,16 @@ class Request:
         return self._body
 
     async def json(self, kind: Any = Any) -> Any:  # any type that msgspec decodes
-        """Decode the body as *kind*."""
-        return msgspec.json.decode(await self.body(), type=kind)
+        """Decode the body as *kind*.
+
+        Raises:
+            BadRequestError: it is no JSON, or does not fit.
+        """
+        body = await self.body()
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (ValueError, RecursionError):
+            raise BadRequestError("The body is not valid JSON, or not what is expected") from None
 
     def stream(self) -> AsyncIterator[bytes]:
         """Return the body in chunks, without a limit."""

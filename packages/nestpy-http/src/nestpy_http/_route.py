@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import enum
 import inspect
 import logging
 from collections.abc import Callable, Sequence
@@ -21,6 +23,7 @@ from ._input import check_json, fits_whole, parse_cookies, query_values, read_bo
 from ._parameters import Place
 from ._schema import BOOLEANS, Schemas
 from ._stream import send_stream
+from ._violations import pipe_failure
 from .errors import ForbiddenError, HttpError, InvalidInputError, TooManyRequestsError, UnauthorizedError
 
 logger = logging.getLogger("nestpy.http")
@@ -214,7 +217,8 @@ class HandlerRouteCode(RouteCode):
         with out.block("try:"):
             pipes.apply(variable, argument.parameter, argument.options.pipes)
         with out.block("except ValueError as refused:"):
-            failure = f"{{{argument.name!r}: [{{'code': 'pipe', 'message': str(refused)}}]}}"
+            failed = out.constant(pipe_failure, "pipe_failure")
+            failure = f"{{{argument.name!r}: [{failed}(refused, {variable})]}}"
             out.line(f"raise {out.constant(InvalidInputError, 'InvalidInputError')}({failure}) from refused")
 
     def _convert(self, argument: Argument, raw: str, out: Source) -> str:
@@ -225,7 +229,8 @@ class HandlerRouteCode(RouteCode):
             out.line(f"{variable} = {made}")
         else:
             default = out.constant(argument.default, f"default_{argument.parameter.name}")
-            fresh = f"{default}.copy()" if isinstance(argument.default, list | dict | set) else default
+            deepcopy = out.constant(copy.deepcopy, "deepcopy")
+            fresh = f"{deepcopy}({default})" if _is_mutable(argument.default) else default
             out.line(f"{variable} = {fresh} if {raw} is None else {made}")
         return variable
 
@@ -324,6 +329,12 @@ class HandlerRouteCode(RouteCode):
             out.line(f"await {send}(protocol, result, {self._status}, {headers})")
             if observed:
                 out.line(f"outcome = {self._status}")
+
+
+def _is_mutable(default: object) -> bool:
+    """Say whether a default must be copied for each request, because a handler could change it."""
+    plain = str | bytes | int | float | enum.Enum | None
+    return not isinstance(default, plain) and copy.deepcopy(default) is not default
 
 
 def write_answer(

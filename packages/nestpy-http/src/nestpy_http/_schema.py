@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 import re
 from collections.abc import Callable, Iterator
 from operator import attrgetter
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from msgspec import inspect as msgspec_inspect
@@ -18,6 +19,7 @@ from nestpy_core.contracts import SchemaSupport
 from .errors import RouteError
 
 _SCALARS: tuple[Any, ...] = (str, int, bool, float, bytes, None)
+_COLLECTIONS = (list, tuple, set, frozenset)
 UNSAFE_SEGMENT = re.compile(r"[\x00-\x1f\x7f\\;\ufffd]")
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -84,15 +86,15 @@ class Schemas:
             return _boolean
         box = msgspec.defstruct("_Box", [("value", kind)])
         unbox = attrgetter("value")
-        wrap = get_origin(kind) in (list, tuple, set, frozenset) or kind in (list, tuple, set, frozenset)
+        wrap = is_collection(kind)
 
         def convert(value: Any) -> Any:
             if wrap and isinstance(value, str):
                 value = [value]
             converted = unbox(msgspec.convert({"value": value}, box, strict=False, dec_hook=self.decode_foreign))
-            if isinstance(converted, float) and not math.isfinite(converted):
+            if isinstance(converted, float | decimal.Decimal) and not math.isfinite(converted):
                 raise ValueError("Expected a finite number")
-            return converted
+            return _within_64_bits(converted) if isinstance(converted, int) else converted
 
         return convert
 
@@ -141,9 +143,12 @@ def _text(value: Any) -> str:
 def _integer(value: Any) -> int:
     if value.__class__ is str and value.isdecimal() and value.isascii() and len(value) < 19:
         return int(value)
-    number: int = msgspec.convert(value, int, strict=False)
+    return _within_64_bits(msgspec.convert(value, int, strict=False))
+
+
+def _within_64_bits(number: int) -> int:
     if not -(2**63) <= number < 2**63:
-        raise ValueError("Expected a 64-bit `int`")
+        raise ValueError("Integer value out of range")
     return number
 
 
@@ -189,6 +194,14 @@ def is_data_type(kind: Any) -> bool:
         or hasattr(target, "__attrs_attrs__")
         or (issubclass(target, dict) and hasattr(target, "__total__"))
     )
+
+
+def is_collection(kind: Any) -> bool:
+    """Say whether a type takes several texts: a list, tuple or set, with or without constraints or ``None``."""
+    if get_origin(kind) is Annotated:
+        return is_collection(get_args(kind)[0])
+    inner, optional = optional_inner(kind)
+    return is_collection(inner) if optional else (get_origin(kind) or kind) in _COLLECTIONS
 
 
 def optional_inner(kind: Any) -> tuple[Any, bool]:

@@ -20,6 +20,8 @@ Failure = dict[str, str]
 Failures = dict[str, list[Failure]]
 
 _WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
+_VALUE = re.compile(r"(?<=^Invalid enum value) .*|(?<=^Invalid value) .*", re.DOTALL)
+_ITEM = re.compile(r" - at `\$\.value\[(\d+)\]")
 _CODES = (
     ("required field", "required"),
     ("unknown field", "unknown_field"),
@@ -61,9 +63,23 @@ def body_error(kind: Any, body: bytes, error: Exception, foreign: Foreign) -> Ht
 
 def failure_of(error: Exception) -> Failure:
     """Return code and message of what msgspec or a hook raised."""
-    message = _WHERE.sub("", str(error)) or "Invalid value"
+    message = _VALUE.sub("", _WHERE.sub("", str(error))) or "Invalid value"
     code = next((code for part, code in _CODES if part in message), "type" if "Expected" in message else "invalid")
     return {"code": code, "message": message}
+
+
+def pipe_failure(error: ValueError, value: object) -> Failure:
+    """Return what a pipe's refusal says, unless it quotes the refused text."""
+    message = str(error)
+    if isinstance(value, str) and value and value in message:
+        message = "Invalid value"
+    return {"code": "pipe", "message": message}
+
+
+def item_path(name: str, error: Exception) -> str:
+    """Return the path of what is wrong inside the converted value called *name*: ``ids.1``."""
+    found = _ITEM.search(str(error))
+    return name if found is None else f"{name}.{found[1]}"
 
 
 def _path_of(message: str) -> str:
