@@ -8,6 +8,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from nestpy_core.contracts import EndpointAnswer
 
 from .errors import HttpError, ResponseError
@@ -38,22 +40,23 @@ _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisf
 _TYPED = frozenset({400, 401, 403, 404, 409, 422, 500})
 
 
-def check_header(name: str, value: str) -> None:
-    """Refuse a header that is not valid in HTTP (RFC 9110, section 5.5).
+def check_header(name: str, value: str) -> str:
+    """Return the header's name in lower case, when it is valid in HTTP (RFC 9110, section 5.5).
 
     Raises:
         ResponseError: the name is no token, or the value holds CR, LF, NUL or another control character.
     """
-    if not _is_token(name):
-        raise ResponseError(f"A response header cannot be called {name!r}")
     # Printable ASCII is decided in C; only the rest is worth a regular expression.
     if not (value.isascii() and value.isprintable()) and not _TEXT.fullmatch(value):
         raise ResponseError(f"The response header `{name}` holds a character that HTTP does not allow")
+    return _lowered(name)
 
 
 @lru_cache(maxsize=1024)
-def _is_token(name: str) -> bool:
-    return _TOKEN.fullmatch(name) is not None
+def _lowered(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise ResponseError(f"A response header cannot be called {name!r}")
+    return name.lower()
 
 
 class Response:
@@ -82,18 +85,15 @@ class Response:
         self.media_type = media_type
 
 
-class ResponseDraft:
+class ResponseDraft(msgspec.Struct, eq=False):
     """Status and headers that layers add to whatever a handler returns; ``context.response``.
 
     Attributes:
         status: replaces the handler's status, unless None.
     """
 
-    __slots__ = ("_headers", "status")
-
-    def __init__(self) -> None:
-        self.status: int | None = None
-        self._headers: Headers = []
+    status: int | None = None
+    _headers: Headers = []
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -106,16 +106,14 @@ class ResponseDraft:
         Raises:
             ResponseError: the name or the value is not valid in HTTP.
         """
-        check_header(name, value)
-        name = name.lower()
+        name = check_header(name, value)
         if self._headers:
             self._headers = [pair for pair in self._headers if pair[0] != name]
         self._headers.append((name, value))
 
     def append(self, name: str, value: str) -> None:
         """Add a header to the answer, keeping others of that name."""
-        check_header(name, value)
-        self._headers.append((name.lower(), value))
+        self._headers.append((check_header(name, value), value))
 
     def onto(self, headers: Headers, names: Container[str]) -> Headers:
         """Return *headers*, whose names are *names*, with this draft's in the place of those of the same name."""
@@ -157,8 +155,7 @@ class Answers:
             raise ResponseError(f"A response status must be from 100 to 599, not {code!r}")
         checked: Headers = []
         for name, value in headers:
-            check_header(name, value)
-            checked.append((name.lower(), value))
+            checked.append((check_header(name, value), value))
         media_type, body = self._body(response)
         given = {name for name, _ in checked}
         if media_type is not None and "content-type" not in given:

@@ -116,10 +116,10 @@ def header(name: str, value: str) -> Callable[[F], F]:
     Raises:
         ResponseError: the name or the value is not valid in HTTP.
     """
-    check_header(name, value)
+    lowered = check_header(name, value)
 
     def declare(function: F) -> F:
-        extend(function, "http_headers", ((name.lower(), value),))
+        extend(function, "http_headers", ((lowered, value),))
         return function
 
     return declare

@@ -41,15 +41,17 @@ class RouteCode:
         self._answers = answers
         self._schemas = schemas
         self._limit = limit
-        self.handler: Handler | None = None
         self.name = "unmatched"
         self.filename = "nestpy:http unmatched"
 
     def context(self, out: Source) -> str:
         """Build the `HttpContext`."""
         build = out.constant(HttpContext, "HttpContext")
-        handler = out.constant(self.handler, "handler") if self.handler else "None"
-        return f"{build}({handler}, None, scope, protocol, {self._limit})"
+        return f"{build}({self._handler_name(out)}, None, scope, protocol, {self._limit})"
+
+    def _handler_name(self, out: Source) -> str:
+        del out
+        return "None"
 
     def carrier(self, token: type, out: Source) -> str:
         """Give the `Request` of this call."""
@@ -111,7 +113,7 @@ class HandlerRouteCode(RouteCode):
         arguments: Sequence[Argument],
     ) -> None:
         super().__init__(answers, schemas, limit)
-        self.handler: Handler = handler
+        self.handler = handler
         self.name = handler.label
         self.filename = f"nestpy:http {method} {template}"
         self._positions = positions
@@ -123,6 +125,9 @@ class HandlerRouteCode(RouteCode):
         )
         self._status = status_of(handler, method)
         self._extra = list(reversed(read(handler.function, "http_headers", ())))
+
+    def _handler_name(self, out: Source) -> str:
+        return out.constant(self.handler, "handler")
 
     # -- arguments
 
@@ -229,8 +234,9 @@ class HandlerRouteCode(RouteCode):
             out.line(f"{variable} = {made}")
         else:
             default = out.constant(argument.default, f"default_{argument.parameter.name}")
-            deepcopy = out.constant(copy.deepcopy, "deepcopy")
-            fresh = f"{deepcopy}({default})" if _is_mutable(argument.default) else default
+            fresh = (
+                f"{out.constant(copy.deepcopy, 'deepcopy')}({default})" if _is_mutable(argument.default) else default
+            )
             out.line(f"{variable} = {fresh} if {raw} is None else {made}")
         return variable
 
@@ -333,8 +339,9 @@ class HandlerRouteCode(RouteCode):
 
 def _is_mutable(default: object) -> bool:
     """Say whether a default must be copied for each request, because a handler could change it."""
-    plain = str | bytes | int | float | enum.Enum | None
-    return not isinstance(default, plain) and copy.deepcopy(default) is not default
+    return (
+        not isinstance(default, str | bytes | int | float | enum.Enum | None) and copy.deepcopy(default) is not default
+    )
 
 
 def write_answer(
