@@ -164,3 +164,13 @@ def test_answers_are_not_empty(reference):
         "500": 500,
     }
     assert b"nobody may read this" not in reference["500"][2]
+
+
+@pytest.mark.parametrize("name", ["nestpy run", "granian asgi", "uvicorn"])
+def test_client_that_leaves_a_stream_ends_it_without_an_error(name):
+    with server(COMMANDS[name], expected=None) as (url, process):
+        with httpx.stream("GET", f"{url}/items/ticks") as answer:
+            assert next(answer.iter_bytes()) == b"tick\n"
+        assert "stream closed\n" in iter(process.stdout.readline, "")
+        process.send_signal(signal.SIGTERM)
+        assert "Error" not in process.stderr.read()

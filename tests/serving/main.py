@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 import msgspec
@@ -68,6 +70,15 @@ class ItemsController:
     @get("/cookies")
     async def cookies(self) -> Response:
         return Response("é", headers=[("set-cookie", "a=1"), ("set-cookie", "b=2")])
+
+    @get("/ticks")
+    async def ticks(self) -> AsyncGenerator[str, None]:
+        try:
+            while True:
+                yield "tick\n"
+                await asyncio.sleep(0.01)
+        finally:
+            print("stream closed", flush=True)
 
     @get("/failing")
     async def failing(self) -> str:

@@ -172,6 +172,38 @@ async def test_disconnect_is_noticed_while_the_body_is_read():
     await run(kernel, [*parts, {"type": "http.disconnect"}])
 
 
+async def test_stream_to_a_client_that_has_gone_ends_although_the_server_swallows_it():
+    inbox = asyncio.Queue()
+    inbox.put_nowait({"type": "http.request"})
+    chunks = 0
+
+    async def send(message):
+        nonlocal chunks
+        chunks += 1
+        await asyncio.sleep(0)
+        if chunks == 5:
+            inbox.put_nowait({"type": "http.disconnect"})
+
+    async def kernel(scope, protocol):
+        transport = protocol.response_stream(200, [])
+        while True:
+            await transport.send_bytes(b"x")
+
+    with pytest.raises(ProtocolClosedError):
+        await asgi(kernel, http_scope(), inbox.get, send)
+    assert chunks < 20
+
+
+async def test_finished_stream_leaves_no_task_behind():
+    async def kernel(scope, protocol):
+        await protocol.response_stream(200, []).send_bytes(b"x")
+
+    before = asyncio.all_tasks()
+    await run(kernel, [{"type": "http.request"}])
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
 async def test_send_to_a_client_that_has_gone_is_an_error():
     async def kernel(scope, protocol):
         transport = protocol.response_stream(200, [])

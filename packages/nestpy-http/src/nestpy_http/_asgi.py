@@ -41,8 +41,10 @@ async def asgi(rsgi_kernel: Kernel, scope: Message, receive: Receive, send: Send
     protocol = AsgiProtocol(request.method, receive, send)
     try:
         await rsgi_kernel(request, protocol)
-    except Exception:
-        if protocol.stream is None:
+    except BaseException as error:
+        if protocol.stream is not None:
+            protocol.stream.leave()
+        elif isinstance(error, Exception):
             await protocol.finish()
         raise
     await protocol.finish()
@@ -129,16 +131,22 @@ class _Inbox:
 
 
 class _Stream:
-    """The transport of a streamed answer; its start is sent at once, even before the first chunk."""
+    """The transport of a streamed answer; its start is sent at once, even before the first chunk.
 
-    __slots__ = ("_protocol", "_start")
+    Most servers swallow what is sent to a client that has gone, so the stream watches the connection.
+    """
+
+    __slots__ = ("_protocol", "_start", "_watch")
 
     def __init__(self, protocol: AsgiProtocol) -> None:
         self._protocol = protocol
         self._start = asyncio.ensure_future(protocol.send_start())
+        self._watch = asyncio.ensure_future(protocol.client_disconnect())
 
     async def send_bytes(self, data: bytes) -> None:
         await self._start
+        if self._watch.done():
+            raise ProtocolClosedError("the client has gone")
         if self._protocol.sends and data:
             await self._protocol.send_body(data, more=True)
 
@@ -146,8 +154,13 @@ class _Stream:
         await self.send_bytes(data.encode())
 
     async def end(self) -> None:
+        self.leave()
         await self._start
         await self._protocol.send_body(b"", more=False)
+
+    def leave(self) -> None:
+        """Stop watching the connection."""
+        self._watch.cancel()
 
 
 class AsgiProtocol(AnswerRecorder):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from ._protocol import closed_errors
+
 
 async def send_stream(
     protocol: Any, chunks: AsyncGenerator[str | bytes, None], status: int, headers: list[tuple[str, str]]
 ) -> None:
     """Send *chunks*; the first is awaited before the status, so that an early failure is still a 500.
 
-    The generator is closed when the client goes away, and at once for HEAD, whose protocol opens no stream.
+    The generator is closed when the client goes away, which is no failure, and at once for HEAD, whose
+    protocol opens no stream.
     """
     try:
         first = await anext(chunks, b"")
@@ -21,6 +24,8 @@ async def send_stream(
         await _send(transport, first)
         async for chunk in chunks:
             await _send(transport, chunk)
+    except closed_errors():
+        return
     finally:
         await chunks.aclose()
 
