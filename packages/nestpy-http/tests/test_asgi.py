@@ -60,7 +60,7 @@ def test_authority_is_known_from_http_2_on():
 
 
 def test_headers_are_read_in_any_case_and_repeated_ones_kept():
-    headers = Headers([("X-A", "1"), ("x-a", "2"), ("B", "3"), ("c", "é")])
+    headers = Headers.of_request([("X-A", "1"), ("x-a", "2"), ("B", "3"), ("c", "é")])
 
     assert (headers.get("x-A"), headers["X-a"], headers.get("c"), headers.get("z", 0)) == ("1", "1", None, 0)
     assert headers.get_all("X-A") == ["1", "2"]

@@ -55,6 +55,10 @@ async def sized(scope, protocol):
     await transport.send_bytes(b"ab")
 
 
+async def latin(scope, protocol):
+    protocol.response_str(200, [("x-l", "é"), ("x-s", "a b"), ("x-e", "")], "")
+
+
 async def twice(scope, protocol):
     protocol.response_str(200, [], "first")
     protocol.response_str(400, [], "second")
@@ -74,7 +78,7 @@ async def part(scope, protocol):
 
 KERNELS = {
     function.__name__: function
-    for function in (echo, chunked, empty, body, cookies, stream, sized, twice, nothing, file, part)
+    for function in (echo, chunked, empty, body, cookies, stream, sized, latin, twice, nothing, file, part)
 }
 
 CASES = {
@@ -102,6 +106,8 @@ CASES = {
     "stream": ("GET", "/stream", {}),
     "stream HEAD": ("HEAD", "/stream", {}),
     "stream of a stated length": ("GET", "/sized", {}),
+    "header values outside ASCII": ("GET", "/latin", {}),
+    "header values outside ASCII come in": ("GET", "/echo", {"headers": [("x-a", "é".encode()), ("x-a", "b")]}),
     "first answer counts": ("GET", "/twice", {}),
     "no answer": ("GET", "/nothing", {}),
     "file": ("GET", "/file", {"headers": {"x-file": "FILE"}}),

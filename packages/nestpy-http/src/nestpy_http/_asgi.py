@@ -55,7 +55,7 @@ def scope_of(scope: Message) -> Scope:
     path, root = scope["path"], scope.get("root_path", "")
     if root and path.startswith(root):
         path = path[len(root) :] or "/"
-    headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    headers = Headers.of_request((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     version = scope["http_version"]
     return Scope(
         method=scope["method"],
@@ -229,7 +229,7 @@ class AsgiProtocol(AnswerRecorder):
             {
                 "type": "http.response.start",
                 "status": self.answer.status,
-                "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+                "headers": [(name.encode(), value.encode()) for name, value in headers],
             }
         )
 

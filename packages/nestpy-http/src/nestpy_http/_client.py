@@ -250,7 +250,13 @@ class HttpClient:
         sent = _layered(implied, self._headers, _pairs(headers))
         path, query = _split(target, params)
         scope = Scope(
-            method.upper(), path, query, Headers(sent), client=self._client, server="127.0.0.1:80", http_version="1.1"
+            method.upper(),
+            path,
+            query,
+            Headers.of_request(sent),
+            client=self._client,
+            server="127.0.0.1:80",
+            http_version="1.1",
         )
         return scope, chunks
 

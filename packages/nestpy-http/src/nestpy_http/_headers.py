@@ -13,17 +13,21 @@ T = TypeVar("T")
 class Headers:
     """Headers of a request or an answer, by name in any case.
 
-    `get` and ``[]`` give the first value of a name, `get_all` every one, `items` all pairs in order. A
-    value outside ASCII is left out, as granian leaves it out: what one server hides the other must not show.
+    `get` and ``[]`` give the first value of a name, `get_all` every one, `items` all pairs in order.
     """
 
     __slots__ = ("_pairs", "_values")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._pairs = [(name.lower(), value) for name, value in pairs if value.isascii()]
+        self._pairs = [(name.lower(), value) for name, value in pairs]
         self._values: dict[str, str] = {}
         for name, value in self._pairs:
             self._values.setdefault(name, value)
+
+    @classmethod
+    def of_request(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
+        """Leave out values beyond ASCII, as granian does: what one server hides the other must not show."""
+        return cls((name, value) for name, value in pairs if value.isascii())
 
     @overload
     def get(self, name: str) -> str | None: ...
