@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
+import anyio
+
 from ._app_config import AppConfig
 from ._boot import Plan, prepare
 from ._container import Context
@@ -22,7 +24,7 @@ from ._provider import Provider
 from ._serve import Run, event_loop_factory
 from ._settings import Settings
 from ._source import CompiledFunction
-from .errors import BootError, ConfigurationError, NestPyError
+from .errors import BootError, ConfigurationError, NestPyError, PluginError, StartError
 
 __all__ = ("App",)
 
@@ -121,7 +123,7 @@ class App:
         loop = asyncio.get_running_loop()
 
         def on_signal(number: int) -> None:
-            if run.draining.is_set():
+            if run.asked_to_drain:
                 os._exit(128 + number)
             run.drain()
 
@@ -130,6 +132,10 @@ class App:
         await run()
 
     def _new_run(self, transports: list[Transport]) -> Run:
+        if self._run is not None and not self._run.finished.is_set():
+            raise StartError(
+                f"`{self.graph.root.label}` is started already.\nHint: make a second `App` of it to run beside the first"
+            )
         self._run = Run(self._plan, transports)
         return self._run
 
@@ -157,7 +163,8 @@ class App:
         finally:
             self._leave()
             run.drain()
-            await task
+            with anyio.CancelScope(shield=True):
+                await asyncio.shield(task)
         if run.failure is not None:
             raise run.failure
 
@@ -253,7 +260,7 @@ def _report_when_uncaught() -> None:
 
 
 def _print_report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, BootError | ConfigurationError):
+    if isinstance(error, BootError | ConfigurationError | PluginError):
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_CONFIGURATION)
     sys.__excepthook__(kind, error, trace)

@@ -67,15 +67,15 @@ class Bindings:
                 )
         self.graph.generics.append((generic, node))
 
-    def section(self, node: ModuleNode, cls: type) -> None:
+    def section(self, node: ModuleNode, cls: type, *, implicit: bool = False) -> None:
         """Bind a configuration section; an override with a value is taken instead of loading it."""
         override = self._overrides.get(cls)
         if override is None or override.kind != "value":
-            self._append(Binding(cls, "settings", cls, node))
+            self._append(Binding(cls, "settings", cls, node, implicit=implicit))
             return
         self._overridden.add(cls)
         self.graph.sections[cls] = override.source
-        self._append(Binding(cls, "value", override.source, node))
+        self._append(Binding(cls, "value", override.source, node, implicit=implicit))
 
     def bind(self, node: ModuleNode, provider: Provider, *, implicit: bool = False) -> Binding | None:
         """Bind a provider, or what overrides it; None when an override already stands for all bindings of its token."""

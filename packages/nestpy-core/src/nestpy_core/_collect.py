@@ -58,6 +58,7 @@ class _Collector:
         self._nodes: dict[tuple[type | None, str | None], ModuleNode] = {}
         self._joined: set[int] = set()
         self._pins: dict[type, list[Pin]] = {}
+        self._fillers: dict[type, ModuleNode] = {}
         self._waiting: list[tuple[ModuleNode, ModuleMeta]] = []
         self._plugins = ModuleNode(None, "plugins", shared=True)
 
@@ -99,7 +100,7 @@ class _Collector:
         if id(item) not in self._joined:
             self._joined.add(id(item))
             self._add(node, item.meta)
-            self._pin(item, importer)
+            self._pin(item, node, importer)
         return node
 
     def _static(self, cls: type) -> ModuleNode:
@@ -130,7 +131,7 @@ class _Collector:
 
     # -- configuration
 
-    def _pin(self, dynamic: DynamicModule, importer: ModuleNode | None) -> None:
+    def _pin(self, dynamic: DynamicModule, node: ModuleNode, importer: ModuleNode | None) -> None:
         origin = f"`{dynamic.label}`" + (f" in `{importer.label}`" if importer else "")
         for cls, values in dynamic.settings.items():
             self._pins.setdefault(cls, []).append(Pin(values, origin))
@@ -143,13 +144,14 @@ class _Collector:
                     )
                 )
             self.late[cls] = factory
+            self._fillers[cls] = node
 
     def pin_sections(self) -> None:
-        """Bind the sections that nobody lists and some module fills."""
+        """Bind the sections that nobody lists and some module fills: in that module, visible everywhere."""
         listed = {binding.token for binding in self.graph.bindings}
         for cls in dict.fromkeys([*self._pins, *self.late]):
             if cls not in listed:
-                self.bindings.section(self._plugins, cls)
+                self.bindings.section(self._fillers.get(cls, self._plugins), cls, implicit=True)
 
     def load_sections(self) -> None:
         bound = [binding for binding in self.graph.bindings if binding.kind == "settings"]

@@ -29,15 +29,11 @@ class Container:
         """Build every singleton, providers before their consumers.
 
         Raises:
-            StartError: a constructor or factory failed; what was built before it has been cleaned up.
+            StartError: a constructor or factory failed; `close` cleans up what was built before it.
         """
-        try:
-            builder = Builder(self.graph, self.instances, self._stack)
-            for binding in build_order(self.graph):
-                await builder.build(binding)
-        except BaseException:
-            await self.close()
-            raise
+        builder = Builder(self.graph, self.instances, self._stack)
+        for binding in build_order(self.graph):
+            await builder.build(binding)
 
     async def close(self) -> None:
         """Run the clean-up of every factory, in reverse order of building, all of them."""

@@ -44,6 +44,7 @@ class _Linker:
             dropped.update(binding for binding in explicit if binding not in chosen)
             if len(chosen) > 1:
                 self.problems.append(_duplicate(chosen))
+                dropped.update(chosen[1:])
         self.graph.drop(dropped)
         self.visibility = Visibility(self.graph)
         self.problems.extend(self.visibility.problems)

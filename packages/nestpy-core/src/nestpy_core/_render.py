@@ -25,7 +25,7 @@ def draw_path(path: Sequence[tuple[str, Binding]]) -> list[str]:
     lines = []
     for depth, (field, binding) in enumerate(path):
         lead = "  " if depth == 0 else "  " + "   " * (depth - 1) + "└─ " + f"{field}: "
-        scope = "given by the edge" if binding.kind == "carrier" else binding.scope.value
+        scope = {"carrier": "given by the edge", "existing": "alias"}.get(binding.kind, binding.scope.value)
         lines.append(f"{lead}{binding.label} ({scope})")
     return lines
 

@@ -25,6 +25,7 @@ __all__ = ("Serving",)
 
 logger = logging.getLogger("nestpy.lifecycle")
 
+
 class Serving:
     """What a transport learns from the app while it serves.
 
@@ -55,17 +56,28 @@ class Run:
         self._transports = list(transports)
         self._unready = len(self._transports)
         self._initialised: list[Any] = []
+        self._starting: anyio.CancelScope | None = None
         self._deadline = float("inf")
         self._config: AppConfig = plan.graph.sections[AppConfig]
 
+    @property
+    def asked_to_drain(self) -> bool:
+        """Whether the drain has been asked for."""
+        return self._drain.is_set()
+
     def drain(self) -> None:
-        """Ask for the drain; asking again changes nothing."""
+        """Ask for the drain, which gives up a start under way; asking again changes nothing."""
         self._drain.set()
+        if self._starting is not None and not self.started.is_set():
+            self._starting.cancel()
 
     async def __call__(self) -> None:
         """Run from start to drain; `failure` holds what ended it, if anything did."""
         try:
-            await self._start()
+            with anyio.CancelScope() as self._starting:
+                await self._start()
+            if self._starting.cancelled_caught:
+                return
             try:
                 await self._serve()
             finally:
@@ -75,6 +87,9 @@ class Run:
                     await self._release()
         except Exception as error:  # noqa: BLE001  # whatever a user's code raised is the result of this run
             self.failure = self.failure or error
+        except BaseException as error:
+            self.failure = self.failure or error
+            raise
         finally:
             self.started.set()
             self.serving.set()
@@ -83,8 +98,8 @@ class Run:
     # -- start
 
     async def _start(self) -> None:
-        await self.container.start()
         try:
+            await self.container.start()
             for function in self.plan.compiler.functions:
                 function.bind(self.container)
             for phase in STARTING:

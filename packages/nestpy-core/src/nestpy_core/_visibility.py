@@ -86,8 +86,10 @@ class Visibility:
             )
 
     def _shared(self) -> frozenset[Binding]:
-        """Return what is visible everywhere: contributions, and the shared modules among the root's imports."""
+        """Return what is visible everywhere: contributions, unlisted sections, shared modules the root imports."""
         found = {binding for node in self._graph.modules if node.cls is None for binding in node.bindings}
+        found |= {binding for cls in self._graph.sections for binding in self._graph.bindings_of(cls) if binding.implicit}
+        found |= {binding for binding in self._graph.bindings if binding.kind == "settings" and binding.implicit}
         seen: set[ModuleNode] = set()
         queue = list(self._graph.root.imports)
         while queue:
