@@ -49,6 +49,11 @@ class Argument:
     foreign: Callable[[type, Any], Any] = _none
 
     @property
+    def required(self) -> bool:
+        """Whether a request must give it."""
+        return self.default is inspect.Parameter.empty
+
+    @property
     def default(self) -> Any:
         """What an absent one becomes; `inspect.Parameter.empty` when it may not be absent."""
         if self.parameter.default is inspect.Parameter.empty and optional_inner(self.kind)[1]:
@@ -203,9 +208,8 @@ def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str,
     if argument.make is None:
         return iter(())
     if value is None:
-        absent = argument.default is inspect.Parameter.empty
         listed = [{"code": "required", "message": "This field is required"}]
-        return iter([(argument.name, listed)] if absent else [])
+        return iter([(argument.name, listed)] if argument.required else [])
     try:
         argument.make(value)
     except (ValueError, RecursionError) as error:

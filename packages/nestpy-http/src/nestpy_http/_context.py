@@ -24,10 +24,10 @@ class Request:
 
     __slots__ = ("_body", "_protocol", "_scope", "limit")
 
-    def __init__(self, scope: Any, protocol: Any, limit: int) -> None:
+    def __init__(self, scope: Any, protocol: Any, limit: int, body: bytes | None = None) -> None:
         self._scope = scope
         self._protocol = protocol
-        self._body: bytes | None = None
+        self._body = body
         self.limit = limit
 
     @property
@@ -112,6 +112,7 @@ class HttpContext(ExecutionContext, eq=False):
     _limit: int = 0
     _request: Request | None = None
     _response: ResponseDraft | None = None
+    _body: bytes | None = None
 
     @property
     def headers(self) -> Any:  # the server's own mapping
@@ -122,7 +123,7 @@ class HttpContext(ExecutionContext, eq=False):
     def request(self) -> Request:
         """The request; one object however often it is asked for."""
         if self._request is None:
-            self._request = Request(self._scope, self._protocol, self._limit)
+            self._request = Request(self._scope, self._protocol, self._limit, self._body)
         return self._request
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nestpy_core import Compiler, EdgeEntry, Graph, Handler, Transport
+from nestpy_core._verify import needs_of, reachable
 from nestpy_core.contracts import Endpoint
 from nestpy_core.errors import Problem
 
@@ -15,6 +16,7 @@ from ._answer import SECURITY_HEADERS, Answers, Response
 from ._arguments import Argument, ArgumentReader
 from ._asgi import asgi
 from ._config import HttpConfig
+from ._context import Request
 from ._controllers import ControllerMarker, RouteMarker
 from ._endpoint import endpoint_handler
 from ._head import head_of
@@ -146,6 +148,7 @@ class HttpEdge:
                 template=route.template.text,
                 positions=dict(route.template.parameters),
                 arguments=route.arguments,
+                carries=any(binding.token is Request for binding in reachable(needs_of(route.handler, self.graph))),
             )
             marker = route.marker or RouteMarker(method=route.method, path=route.template.text)
             function = compiler.handler(route.handler, marker, route_code).function

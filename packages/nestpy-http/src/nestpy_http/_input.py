@@ -23,6 +23,13 @@ def fits_whole(headers: Any, limit: int) -> bool:
     )
 
 
+def has_body(headers: Any) -> bool:
+    """Say whether a request announces a body: its type, its encoding or a length beyond 0."""
+    return (
+        "content-type" in headers or "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+    )
+
+
 async def read_body(headers: Any, protocol: Any, limit: int) -> bytes:
     """Return the body, never holding more than *limit* bytes of it.
 
@@ -63,9 +70,10 @@ def check_json(headers: Any) -> None:
     kind = kind.strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaTypeError("The body must be `application/json`")
-    charset = options.strip().lower()
-    if charset.startswith("charset=") and charset[8:].strip('"') not in ("utf-8", "utf8"):
-        raise UnsupportedMediaTypeError("The body must be encoded in UTF-8")
+    for option in options.split(";") if options else ():
+        name, _, value = option.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaTypeError("The body must be encoded in UTF-8")
 
 
 def parse_query(text: str) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from ._answer import BYTES, JSON, TEXT, Answers, Response, draft_of
 from ._arguments import Argument, check_unread, explain
 from ._context import HttpContext, Request
 from ._endpoint import neutral_request
-from ._input import check_json, fits_whole, parse_cookies, query_values, read_body
+from ._input import check_json, fits_whole, has_body, parse_cookies, query_values, read_body
 from ._parameters import Place
 from ._schema import BOOLEANS, Schemas
 from ._stream import send_stream
@@ -36,6 +36,7 @@ class RouteCode:
     signature = "scope, protocol, segments"
     subject = "scope"
     wants_context = False
+    _shares = True
 
     def __init__(self, answers: Answers, schemas: Schemas, limit: int) -> None:
         self._answers = answers
@@ -54,8 +55,10 @@ class RouteCode:
         return "None"
 
     def carrier(self, token: type, out: Source) -> str:
-        """Give the `Request` of this call."""
+        """Give the `Request` of this call: the context's where there is one, so that the body is read once."""
         del token
+        if self._shares:
+            return "context.request"
         return f"{out.constant(Request, 'Request')}(scope, protocol, {self._limit})"
 
     def refusal(self, out: Source) -> str:
@@ -111,6 +114,7 @@ class HandlerRouteCode(RouteCode):
         template: str,
         positions: dict[str, int],
         arguments: Sequence[Argument],
+        carries: bool,
     ) -> None:
         super().__init__(answers, schemas, limit)
         self.handler = handler
@@ -118,11 +122,14 @@ class HandlerRouteCode(RouteCode):
         self.filename = f"nestpy:http {method} {template}"
         self._positions = positions
         self._arguments = arguments
-        self.wants_context = any(
+        bodies = [argument for argument in arguments if argument.place is Place.BODY]
+        requests = [argument for argument in arguments if argument.kind is Request]
+        self.wants_context = carries + len(requests) + len(bodies) > 1 or any(
             isinstance(argument.kind, type) and issubclass(argument.kind, ExecutionContext)
             for argument in arguments
             if argument.place is None
         )
+        self._shares = self.wants_context or bool(handler.layers.get("guards") or handler.layers.get("interceptors"))
         self._status = status_of(handler, method)
         self._extra = list(reversed(read(handler.function, "http_headers", ())))
 
@@ -175,6 +182,11 @@ class HandlerRouteCode(RouteCode):
     def _raw(self, argument: Argument, out: Source) -> str:
         variable = out.fresh(f"raw_{argument.parameter.name}")
         out.line(f"{variable} = {self._raw_expression(argument, out)}")
+        if argument.place is Place.BODY:
+            if self._shares:
+                out.line(f"context._body = {variable}")
+            if not argument.required:
+                out.line(f"{variable} = {variable} or None")
         return variable
 
     def _raw_expression(self, argument: Argument, out: Source) -> str:
@@ -192,11 +204,15 @@ class HandlerRouteCode(RouteCode):
             cookies = self._once(out, "cookies", f"{parse}({headers}.get('cookie'))")
             return f"{cookies}.get({name!r})"
         if argument.make is not None:
-            with out.block(f"if {headers}.get('content-type') != 'application/json':"):
+            unless = "" if argument.required else f" and {out.constant(has_body, 'has_body')}({headers})"
+            with out.block(f"if {headers}.get('content-type') != 'application/json'{unless}:"):
                 out.line(f"{out.constant(check_json, 'check_json')}({headers})")
         whole = f"{out.constant(fits_whole, 'fits_whole')}({headers}, {self._limit})"
         counted = f"{out.constant(read_body, 'read_body')}({headers}, protocol, {self._limit})"
-        return f"await protocol() if {whole} else await {counted}"
+        read = f"await protocol() if {whole} else await {counted}"
+        if not self._shares:
+            return read
+        return f"await context._request.body() if context._request is not None else {read}"
 
     def _once(self, out: Source, name: str, expression: str) -> str:
         line = f"{name} = {expression}"
@@ -230,7 +246,7 @@ class HandlerRouteCode(RouteCode):
         variable = out.fresh(f"arg_{argument.parameter.name}")
         make = out.constant(argument.make, f"make_{argument.parameter.name}")
         made = self._made(argument, raw, make, out)
-        if argument.default is inspect.Parameter.empty or argument.place in (Place.PATH, Place.BODY):
+        if argument.required or argument.place is Place.PATH:
             out.line(f"{variable} = {made}")
         else:
             default = out.constant(argument.default, f"default_{argument.parameter.name}")
