@@ -59,6 +59,16 @@ def _lowered(name: str) -> str:
     return name.lower()
 
 
+def check_status(code: object) -> None:
+    """Refuse a status that is no HTTP status: granian would end its worker.
+
+    Raises:
+        ResponseError: it is not an integer from 100 to 599.
+    """
+    if not isinstance(code, int) or not 100 <= code <= 599:
+        raise ResponseError(f"A response status must be from 100 to 599, not {code!r}")
+
+
 class Response:
     """An answer that a handler builds itself.
 
@@ -133,8 +143,10 @@ class Answers:
 
     def static(self, media_type: str | None, extra: Iterable[tuple[str, str]] = ()) -> Headers:
         """Return the header list of a route whose answers are decided at boot."""
-        typed = [] if media_type is None else [("content-type", media_type)]
-        return [*typed, *extra, *self.base]
+        own = list(extra)
+        given = {name for name, _ in own}
+        typed = [] if media_type is None or "content-type" in given else [("content-type", media_type)]
+        return [*typed, *own, *(pair for pair in self.base if pair[0] not in given)]
 
     def send(self, protocol: Any, result: Any, status: int, extra: Headers, draft: ResponseDraft | None) -> int:
         """Write any result with the route's status and headers; return the status that was sent.
@@ -151,8 +163,9 @@ class Answers:
             code = draft.status or code
             lowered = [(name.lower(), value) for name, value in headers]
             headers = draft.onto(lowered, {name for name, _ in lowered})
-        if not isinstance(code, int) or not 100 <= code <= 599:
-            raise ResponseError(f"A response status must be from 100 to 599, not {code!r}")
+        check_status(code)
+        if response.media_type is not None:
+            check_header("content-type", response.media_type)
         checked: Headers = []
         for name, value in headers:
             checked.append((check_header(name, value), value))

@@ -22,7 +22,7 @@ from ._endpoint import neutral_request
 from ._input import check_json, fits_whole, has_body, parse_cookies, query_values, read_body
 from ._parameters import Place
 from ._schema import BOOLEANS, Schemas
-from ._stream import send_stream
+from ._stream import StreamCutError, send_stream
 from ._violations import pipe_failure
 from .errors import ForbiddenError, HttpError, InvalidInputError, TooManyRequestsError, UnauthorizedError
 
@@ -74,7 +74,14 @@ class RouteCode:
         return self._answers.problem(refusal_error(verdict, self.name))
 
     def _fail(self, protocol: Any, error: Exception) -> int:
-        return self._answers.send(protocol, self._answers.problem(failure_error(error, self.name)), 500, [], None)
+        if isinstance(error, StreamCutError):
+            logger.error("%s failed: %s", self.name, name_of(type(error.failure)), exc_info=error.failure)
+            raise error
+        try:
+            return self._answers.send(protocol, self._answers.problem(failure_error(error, self.name)), 500, [], None)
+        except Exception:
+            logger.exception("%s failed with an answer that cannot be sent", self.name)
+            return self._answers.send(protocol, self._answers.problem(HttpError(status=500)), 500, [], None)
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:
         """Write the extraction of this function's arguments."""
@@ -324,9 +331,7 @@ class HandlerRouteCode(RouteCode):
         self, out: Source, fast: tuple[str, str | None, str], *, observed: bool, draft: bool = False
     ) -> None:
         method, media_type, body = fast
-        typed = next((value for name, value in self._extra if name == "content-type"), None)
-        extra = [pair for pair in self._extra if pair[0] != "content-type"]
-        listed = self._answers.static(typed or media_type, extra)
+        listed = self._answers.static(media_type, self._extra)
         headers = out.constant(listed, "headers")
         if draft:
             names = out.constant(frozenset(name for name, _ in listed), "header_names")
@@ -342,15 +347,14 @@ class HandlerRouteCode(RouteCode):
         write_answer(out, self._answers, self._status, self._extra, context=context, observed=observed)
 
     def _stream(self, out: Source, *, context: bool, observed: bool) -> None:
-        test = f"result.__class__ is {out.constant(Response, 'Response')}"
-        with out.block(f"if {test}:"):
-            self._general(out, context=context, observed=observed)
-        with out.block("else:"):
+        with out.block("if hasattr(result, '__anext__'):"):
             headers = out.constant(self._answers.static(BYTES, self._extra), "headers")
             send = out.constant(send_stream, "send_stream")
-            out.line(f"await {send}(protocol, result, {self._status}, {headers})")
-            if observed:
-                out.line(f"outcome = {self._status}")
+            draft = f"{out.constant(draft_of, 'draft_of')}(context)" if context else "None"
+            call = f"await {send}(protocol, result, {self._status}, {headers}, {draft})"
+            out.line(f"outcome = {call}" if observed else call)
+        with out.block("else:"):
+            self._general(out, context=context, observed=observed)
 
 
 def _is_mutable(default: object) -> bool:

@@ -5,29 +5,62 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from ._answer import ResponseDraft, check_status
 from ._protocol import closed_errors
 
 
+class StreamCutError(RuntimeError):
+    """A stream failed after it began; raised to the server, which can only break the connection off.
+
+    Attributes:
+        failure: what the handler raised.
+    """
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__("the stream was cut: its handler failed")
+        self.failure = failure
+
+
 async def send_stream(
-    protocol: Any, chunks: AsyncGenerator[str | bytes, None], status: int, headers: list[tuple[str, str]]
-) -> None:
+    protocol: Any,
+    chunks: AsyncGenerator[str | bytes, None],
+    status: int,
+    headers: list[tuple[str, str]],
+    draft: ResponseDraft | None = None,
+) -> int:
     """Send *chunks*; the first is awaited before the status, so that an early failure is still a 500.
 
     The generator is closed when the client goes away, which is no failure, and at once for HEAD, whose
-    protocol opens no stream.
+    protocol opens no stream. Returns the status that was sent.
+
+    Raises:
+        StreamCutError: the generator failed after its first chunk.
     """
     try:
         first = await anext(chunks, b"")
+        if draft is not None:
+            status = draft.status or status
+            check_status(status)
+            headers = draft.onto(headers, {name for name, _ in headers})
         transport = protocol.response_stream(status, headers)
-        if transport is None:
-            return
+        if transport is not None:
+            await _send_all(transport, first, chunks)
+    except closed_errors():
+        pass
+    finally:
+        await chunks.aclose()
+    return status
+
+
+async def _send_all(transport: Any, first: str | bytes, chunks: AsyncGenerator[str | bytes, None]) -> None:
+    try:
         await _send(transport, first)
         async for chunk in chunks:
             await _send(transport, chunk)
     except closed_errors():
-        return
-    finally:
-        await chunks.aclose()
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, the server must hear of it
+        raise StreamCutError(error) from None
 
 
 async def _send(transport: Any, chunk: str | bytes) -> None:
