@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ SECURITY_HEADERS: Headers = [
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
 ]
+STATIC_NAMES = frozenset({"content-type", "content-length", *(name for name, _ in SECURITY_HEADERS)})
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -46,7 +47,6 @@ def check_header(name: str, value: str) -> str:
     Raises:
         ResponseError: the name is no token, or the value holds CR, LF, NUL or another control character.
     """
-    # Printable ASCII is decided in C; only the rest is worth a regular expression.
     if not (value.isascii() and value.isprintable()) and not _TEXT.fullmatch(value):
         raise ResponseError(f"The response header `{name}` holds a character that HTTP does not allow")
     return _lowered(name)
@@ -99,11 +99,22 @@ class ResponseDraft(msgspec.Struct, eq=False):
     """Status and headers that layers add to whatever a handler returns; ``context.response``.
 
     Attributes:
-        status: replaces the handler's status, unless None.
+        plain: whether it only adds headers that no route has by itself, so that they can simply be appended.
     """
 
-    status: int | None = None
+    plain: bool = True
+    _status: int | None = None
     _headers: Headers = []
+
+    @property
+    def status(self) -> int | None:
+        """What replaces the handler's status, unless None."""
+        return self._status
+
+    @status.setter
+    def status(self, status: int | None) -> None:
+        self._status = status
+        self.plain = False
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -116,22 +127,25 @@ class ResponseDraft(msgspec.Struct, eq=False):
         Raises:
             ResponseError: the name or the value is not valid in HTTP.
         """
-        name = check_header(name, value)
+        # Printable ASCII is decided in C; only the rest is worth a regular expression.
+        name = _lowered(name) if value.isascii() and value.isprintable() else check_header(name, value)
+        if name in STATIC_NAMES:
+            self.plain = False
         if self._headers:
             self._headers = [pair for pair in self._headers if pair[0] != name]
         self._headers.append((name, value))
 
     def append(self, name: str, value: str) -> None:
         """Add a header to the answer, keeping others of that name."""
-        self._headers.append((check_header(name, value), value))
+        name = check_header(name, value)
+        if name in STATIC_NAMES:
+            self.plain = False
+        self._headers.append((name, value))
 
-    def onto(self, headers: Headers, names: Container[str]) -> Headers:
-        """Return *headers*, whose names are *names*, with this draft's in the place of those of the same name."""
-        for name, _ in self._headers:
-            if name in names:
-                own = {name for name, _ in self._headers}
-                return [*(pair for pair in headers if pair[0] not in own), *self._headers]
-        return headers + self._headers
+    def onto(self, headers: Headers) -> Headers:
+        """Return *headers* with this draft's in the place of those of the same name."""
+        own = {name for name, _ in self._headers}
+        return [*(pair for pair in headers if pair[0] not in own), *self._headers]
 
 
 class Answers:
@@ -161,8 +175,7 @@ class Answers:
         headers = response.headers
         if draft is not None:
             code = draft.status or code
-            lowered = [(name.lower(), value) for name, value in headers]
-            headers = draft.onto(lowered, {name for name, _ in lowered})
+            headers = draft.onto([(name.lower(), value) for name, value in headers])
         check_status(code)
         if response.media_type is not None:
             check_header("content-type", response.media_type)

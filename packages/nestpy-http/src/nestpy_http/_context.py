@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -12,9 +12,6 @@ from nestpy_core import ExecutionContext
 from ._answer import ResponseDraft
 from ._input import parse_cookies, parse_query, read_body
 from .errors import BadRequestError
-
-if TYPE_CHECKING:
-    from nestpy_core import Handler
 
 __all__ = ("HttpContext", "Request")
 

@@ -10,24 +10,9 @@ from .errors import BadRequestError, PayloadTooLargeError, UnsupportedMediaTypeE
 MAX_QUERY_PARAMETERS = 100
 
 
-def fits_whole(headers: Any, limit: int) -> bool:
-    """Say whether the stated length lets the body be read at once, within *limit*."""
-    length = headers.get("content-length")
-    return (
-        length is not None
-        and length.isdecimal()
-        and length.isascii()
-        and len(length) < 18
-        and int(length) <= limit
-        and "transfer-encoding" not in headers
-    )
-
-
 def has_body(headers: Any) -> bool:
     """Say whether a request announces a body: its type, its encoding or a length beyond 0."""
-    return (
-        "content-type" in headers or "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-    )
+    return "content-type" in headers or "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 async def read_body(headers: Any, protocol: Any, limit: int) -> bytes:

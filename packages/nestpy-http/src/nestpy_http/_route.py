@@ -19,7 +19,7 @@ from ._answer import BYTES, JSON, TEXT, Answers, Response, draft_of
 from ._arguments import Argument, check_unread, explain
 from ._context import HttpContext, Request
 from ._endpoint import neutral_request
-from ._input import check_json, fits_whole, has_body, parse_cookies, query_values, read_body
+from ._input import check_json, has_body, parse_cookies, query_values, read_body
 from ._parameters import Place
 from ._schema import BOOLEANS, Schemas
 from ._stream import StreamCutError, send_stream
@@ -214,9 +214,11 @@ class HandlerRouteCode(RouteCode):
             unless = "" if argument.required else f" and {out.constant(has_body, 'has_body')}({headers})"
             with out.block(f"if {headers}.get('content-type') != 'application/json'{unless}:"):
                 out.line(f"{out.constant(check_json, 'check_json')}({headers})")
-        whole = f"{out.constant(fits_whole, 'fits_whole')}({headers}, {self._limit})"
+        out.line(f"length = {headers}.get('content-length')")
+        # Fewer digits than the limit has means within it; everything else is decided by `read_body`.
+        whole = f"length is not None and len(length) < {len(str(self._limit))} and length.isdecimal()"
         counted = f"{out.constant(read_body, 'read_body')}({headers}, protocol, {self._limit})"
-        read = f"await protocol() if {whole} else await {counted}"
+        read = f"await protocol() if {whole} and 'transfer-encoding' not in {headers} else await {counted}"
         if not self._shares:
             return read
         return f"await context._request.body() if context._request is not None else {read}"
@@ -284,28 +286,28 @@ class HandlerRouteCode(RouteCode):
         if fast is None:
             self._general(out, context=context, observed=observed)
             return
-        tests = [] if plain else [self._fits(out)]
-        if context:
-            out.line("draft = context._response")
-            tests.append("draft is None")
-        if not tests:
+        if plain and not context:
             self._write_fast(out, fast, observed=observed)
             return
-        with out.block(f"if {' and '.join(tests)}:"):
-            self._write_fast(out, fast, observed=observed)
-        if context and fast[0] != "response_empty":
-            fits = "" if plain else f"{tests[0]} and "
-            with out.block(f"elif {fits}draft is not None and draft.status is None:"):
-                self._write_fast(out, fast, observed=observed, draft=True)
-        with out.block("else:"):
+        unfit = [] if plain else [self._unfit(out)]
+        if context:
+            out.line("draft = context._response")
+            added = {name for name, _ in self._extra} - {"content-type"}
+            unfit.append("draft is not None" if added else "draft is not None and not draft.plain")
+        with out.block(f"if {' or '.join(unfit)}:"):
             self._general(out, context=context, observed=observed)
+        if context:
+            with out.block("elif draft is not None:"):
+                self._write_fast(out, fast, observed=observed, more="draft._headers")
+        with out.block("else:"):
+            self._write_fast(out, fast, observed=observed)
 
-    def _fits(self, out: Source) -> str:
-        """Return the condition under which a result that layers may have replaced is still of the handler's type."""
+    def _unfit(self, out: Source) -> str:
+        """Return the condition under which a layer has replaced the result by one of another type."""
         kind = self._kind()
         if kind is None:
-            return f"result.__class__ is not {out.constant(Response, 'Response')}"
-        return "result is None" if kind is type(None) else f"result.__class__ is {kind.__name__}"
+            return f"result.__class__ is {out.constant(Response, 'Response')}"
+        return "result is not None" if kind is type(None) else f"result.__class__ is not {kind.__name__}"
 
     def _kind(self) -> type | None:
         return (
@@ -327,15 +329,12 @@ class HandlerRouteCode(RouteCode):
             return "response_bytes", BYTES, "result"
         return "response_bytes", JSON, "encode"
 
-    def _write_fast(
-        self, out: Source, fast: tuple[str, str | None, str], *, observed: bool, draft: bool = False
-    ) -> None:
+    def _write_fast(self, out: Source, fast: tuple[str, str | None, str], *, observed: bool, more: str = "") -> None:
         method, media_type, body = fast
         listed = self._answers.static(media_type, self._extra)
         headers = out.constant(listed, "headers")
-        if draft:
-            names = out.constant(frozenset(name for name, _ in listed), "header_names")
-            headers = f"draft.onto({headers}, {names})"
+        if more:
+            headers = f"{headers} + {more}"
         if body == "encode":
             body = f"{out.constant(self._schemas.encode, 'encode')}(result)"
         given = f", {body}" if body else ""

@@ -41,7 +41,7 @@ async def send_stream(
         if draft is not None:
             status = draft.status or status
             check_status(status)
-            headers = draft.onto(headers, {name for name, _ in headers})
+            headers = draft.onto(headers)
         transport = protocol.response_stream(status, headers)
         if transport is not None:
             await _send_all(transport, first, chunks)
