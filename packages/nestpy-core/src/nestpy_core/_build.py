@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Generator
 from typing import Any
 
+from ._clean_up import CleanUp
 from ._factory import style_of
 from ._graph import Binding, Graph
 from ._names import name_of
@@ -20,7 +20,7 @@ Wanted = Binding | dict[str, Any]
 class Builder:
     """Builds instances into a cache; what they owe in clean-up goes to a stack."""
 
-    def __init__(self, graph: Graph, cache: Cache, stack: contextlib.AsyncExitStack) -> None:
+    def __init__(self, graph: Graph, cache: Cache, stack: CleanUp) -> None:
         self._graph = graph
         self._cache = cache
         self._stack = stack

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio.to_thread
 
-from ._call_scope import CallScope
+from ._clean_up import CleanUp
 from ._construct import Construction, settle
 from ._graph import Binding, Graph, LayerUse
 from ._handler import Handler, HandlerMarker
@@ -228,7 +228,7 @@ class _Function:
         if not self.owes_cleanup:
             yield
             return
-        scope = self.out.constant(CallScope, "CallScope")
+        scope = self.out.constant(CleanUp, "CleanUp")
         with self.out.block(f"async with {scope}() as stack:"):
             yield
 

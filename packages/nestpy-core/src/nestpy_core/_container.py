@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar, overload
 
 from ._build import Builder, Cache
+from ._clean_up import CleanUp
 from ._graph import Binding, Graph
 from ._names import name_of, qualified
 from ._provider import Scope, Token
@@ -23,7 +24,7 @@ class Container:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.instances: Cache = {}
-        self._stack = contextlib.AsyncExitStack()
+        self._stack = CleanUp()
 
     async def start(self) -> None:
         """Build every singleton, providers before their consumers.
@@ -37,9 +38,8 @@ class Container:
 
     async def close(self) -> None:
         """Run the clean-up of every factory, in reverse order of building, all of them."""
-        stack, self._stack = self._stack, contextlib.AsyncExitStack()
         self.instances = {}
-        await stack.aclose()
+        await self._stack.close()
 
     def instance(self, binding: Binding) -> Any:
         """Return the instance of a singleton binding."""
@@ -76,7 +76,7 @@ class Context:
     def __init__(self, container: Container) -> None:
         self._container = container
         self._cache: Cache | None = None
-        self._stack: contextlib.AsyncExitStack | None = None
+        self._stack: CleanUp | None = None
 
     @overload
     async def get(self, token: type[T]) -> T: ...
@@ -111,7 +111,7 @@ class Context:
     async def request(self) -> AsyncIterator[Context]:
         """Open a request scope; leaving it runs the clean-up of what was built in it."""
         inner = Context(self._container)
-        async with contextlib.AsyncExitStack() as stack:
+        async with CleanUp() as stack:
             inner._stack = stack
             inner._cache = dict(self._container.instances)
             yield inner

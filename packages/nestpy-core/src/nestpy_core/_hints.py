@@ -123,7 +123,8 @@ def constructor_arguments(cls: type, names: Names, token: Any = None) -> Resolve
         names: the collected classes.
         token: what it is bound to, which may fix type variables: ``Repository[User]``.
     """
-    if _constructor(cls) is object or getattr(cls, "_is_protocol", False):
+    silent = _constructor(cls) is object and not hasattr(cls, "__signature__")
+    if silent or getattr(cls, "_is_protocol", False):
         return [], []
     try:
         parameters = inspect.signature(cls).parameters.values()

@@ -233,6 +233,8 @@ def declare_provider(cls: C, scope: Scope | None, word: str = "@injectable") -> 
 
 
 def _check_bases(cls: type) -> None:
+    if "__init__" in cls.__dict__:
+        return
     for base in cls.__mro__[1:-1]:
         if base in (Generic, Protocol) or getattr(base, "_is_protocol", False) or "injectable" in own(base):
             continue

@@ -70,7 +70,8 @@ class Signatures:
                 skipped = True
                 continue
             found.append((argument, dependency))
-            self.bindings.parametrise(dependency.token)
+            if not dependency.many:
+                self.bindings.parametrise(dependency.token)
         binding.arguments = tuple(found)
         binding.constants = {**binding.constants, **constants}
         given = {*constants, *(argument.name for argument, _ in found)}
@@ -152,7 +153,7 @@ class Signatures:
             if inject is None or is_open(inject.token):
                 self.graph.problems.append(_not_injectable(binding, argument, name))
                 inject = None
-            else:
+            elif not inject.many:
                 self.bindings.parametrise(inject.token)
         return Parameter(argument.name, argument.hint, argument.default, inject, argument.kind)
 

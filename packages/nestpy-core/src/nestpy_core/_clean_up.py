@@ -1,0 +1,77 @@
+"""The clean-up that factories owe: generators and context managers, left in reverse order, each for itself."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ._names import name_of
+
+logger = logging.getLogger("nestpy.lifecycle")
+
+T = TypeVar("T")
+
+
+class CleanUp:
+    """Leaves what it entered, all of it, even when leaving one thing fails.
+
+    An `contextlib.AsyncExitStack` would throw the failure of one clean-up into the next, whose lines after
+    ``yield`` then never ran. Here each sees only what the call raised: a factory that holds
+    ``async with session.begin(): yield session`` rolls back when the handler failed, although the failure
+    has been answered by then. What a clean-up raises is logged, because nobody is left to answer it to.
+
+    Attributes:
+        failure: what the call raised, also where a filter turned it into an answer.
+    """
+
+    __slots__ = ("_entered", "failure")
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self._entered: list[AbstractContextManager[Any] | AbstractAsyncContextManager[Any]] = []
+
+    async def enter_async_context(self, manager: AbstractAsyncContextManager[T]) -> T:
+        """Enter, to be left at the end."""
+        value = await manager.__aenter__()
+        self._entered.append(manager)
+        return value
+
+    def enter_context(self, manager: AbstractContextManager[T]) -> T:
+        """Enter, to be left at the end."""
+        value = manager.__enter__()
+        self._entered.append(manager)
+        return value
+
+    async def close(self) -> None:
+        """Leave everything, last entered first."""
+        cancelled: BaseException | None = None
+        while self._entered:
+            manager = self._entered.pop()
+            try:
+                await self._leave(manager)
+            except Exception as raised:
+                if raised is not self.failure:
+                    logger.exception("the clean-up of %s failed", name_of(getattr(manager, "gen", type(manager))))
+            except BaseException as raised:  # noqa: BLE001  # raised again below, once all have been left
+                cancelled = raised
+        if cancelled is not None:
+            raise cancelled
+
+    async def _leave(self, manager: AbstractContextManager[Any] | AbstractAsyncContextManager[Any]) -> None:
+        failure = self.failure
+        kind, trace = (None, None) if failure is None else (type(failure), failure.__traceback__)
+        if isinstance(manager, AbstractAsyncContextManager):
+            await manager.__aexit__(kind, failure, trace)
+        else:
+            manager.__exit__(kind, failure, trace)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.failure = error or self.failure
+        await self.close()
