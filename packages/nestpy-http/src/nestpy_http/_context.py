@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
@@ -111,10 +112,8 @@ class HttpContext(ExecutionContext, eq=False):
     _response: ResponseDraft | None = None
     _body: bytes | None = None
 
-    @property
-    def headers(self) -> Any:  # the server's own mapping
-        """The request headers by lower-case name."""
-        return self._scope.headers
+    # A getter in C: guards read headers on every call.
+    headers = property(attrgetter("_scope.headers"), doc="The request headers by lower-case name.")
 
     @property
     def request(self) -> Request:

@@ -270,8 +270,10 @@ class HandlerRouteCode(RouteCode):
         piped = bool(argument.options.pipes) or bool(self.handler.layers.get("pipes"))
         if argument.kind is bool and not piped:
             return f"{out.constant(BOOLEANS, 'booleans')}[{raw}]"
-        if argument.kind is int and argument.place is Place.PATH and not piped:
+        if argument.kind is int and argument.place is not Place.BODY:
             digits = f"{raw}.isdecimal() and {raw}.isascii() and len({raw}) < 19"
+            if piped or argument.place is not Place.PATH:
+                digits = f"{raw}.__class__ is str and {digits}"
             return f"int({raw}) if {digits} else {make}({raw})"
         return f"{make}({raw})"
 
