@@ -56,7 +56,9 @@ class HttpServer:
             stop.cancel()
         finally:
             server.stop()  # type: ignore[no-untyped-call]  # granian's own
-            await task
+            # Waited for, never cancelled: granian sets a result later, and requests past the deadline end with the loop.
+            await asyncio.wait({task})
+        task.result()
 
 
 class _Target:

@@ -1,0 +1,197 @@
+"""Every row of the wire table, in-process and through raw sockets on three servers, with identical answers."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from nestpy_testing import TestApp, free_port
+
+pytestmark = pytest.mark.anyio
+
+DIRECTORY = Path(__file__).parent / "wire"
+ROWS = {row["claim"]: row for row in tomllib.loads((DIRECTORY / "rows.toml").read_text("utf-8"))["row"]}
+KEYS = {
+    "claim",
+    "default",
+    "send",
+    "headers",
+    "body",
+    "chunks",
+    "raw",
+    "status",
+    "has",
+    "json",
+    "says",
+    "errors",
+    "known",
+}
+IGNORED = {"date", "server", "transfer-encoding", "connection"}
+SECRET = "canary"
+SERVERS = {
+    "granian rsgi": ["main.py"],
+    "granian asgi": ["-m", "granian", "--interface", "asgi", "--port", "PORT", "main:app"],
+    "uvicorn": ["-m", "uvicorn", "--port", "PORT", "main:app"],
+}
+
+
+def expand(text):
+    """Write out ``{ repeat, with, times, end }``."""
+    if isinstance(text, dict):
+        return text["repeat"] + text["with"] * text["times"] + text.get("end", "")
+    return text
+
+
+class Answer(msgspec.Struct):
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @classmethod
+    def of(cls, status, headers, content):
+        kept = {name.lower(): value for name, value in headers if name.lower() not in IGNORED}
+        return cls(status, kept, content)
+
+
+def check(row, answer, runner):
+    known = row.get("known", {}).get(runner, {})
+    expected = {**row, **known}
+    assert answer.status == expected["status"]
+    for name, value in expected.get("has", {}).items():
+        assert answer.headers.get(name, False) == value, name
+    assert SECRET not in answer.content.decode("latin-1").replace("address.canary", "") + repr(answer.headers)
+    if "json" in expected and not known:
+        found = msgspec.json.decode(answer.content)
+        assert {**found, **expected["json"]} == found if isinstance(found, dict) else found == expected["json"]
+    if "says" in expected and not known:
+        assert expected["says"] in answer.content.decode()
+    if "errors" in expected and not known:
+        errors = msgspec.json.decode(answer.content)["errors"]
+        assert {path: [one["code"] for one in found] for path, found in errors.items()} == expected["errors"]
+
+
+# -- the requests of a row
+
+
+async def in_process(client, row):
+    method, _, target = expand(row["send"]).partition(" ")
+    options = {"headers": [tuple(pair) for pair in row.get("headers", [])]}
+    if "chunks" in row:
+        options["content"] = in_chunks(row["chunks"])
+    else:
+        options["content"] = expand(row.get("body", "")).encode("latin-1")
+    answer = await client.request(method, target, **options)
+    return Answer.of(answer.status, answer.headers.items(), answer.content)
+
+
+async def in_chunks(chunks):
+    for chunk in chunks:
+        yield expand(chunk).encode("latin-1")
+
+
+def on_the_wire(row):
+    if "raw" in row:
+        return expand(row["raw"]).encode("latin-1")
+    headers = [("host", "localhost"), *row.get("headers", [])]
+    if "chunks" in row:
+        headers.append(("transfer-encoding", "chunked"))
+        parts = [expand(chunk).encode("latin-1") for chunk in row["chunks"]]
+        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+    else:
+        body = expand(row.get("body", "")).encode("latin-1")
+        if body or expand(row["send"]).startswith("POST"):
+            headers.append(("content-length", str(len(body))))
+    head = "\r\n".join([f"{expand(row['send'])} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)])
+    return head.encode("latin-1") + b"\r\n\r\n" + body
+
+
+def through_a_socket(port, row):
+    data = on_the_wire(row)
+    method = data.split(b" ", 1)[0].decode()
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with contextlib.suppress(OSError):  # a server that refuses early stops reading
+            connection.sendall(data)
+        with contextlib.closing(http.client.HTTPResponse(connection, method=method)) as answer:
+            answer.begin()
+            return Answer.of(answer.status, answer.getheaders(), answer.read())
+
+
+# -- the runners
+
+
+@pytest.fixture(scope="module")
+async def client():
+    sys.path.insert(0, str(DIRECTORY))
+    try:
+        import main
+
+        async with TestApp(main.WireModule) as app:
+            yield app.http
+    finally:
+        sys.path.remove(str(DIRECTORY))
+        sys.modules.pop("main", None)
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request):
+    port = free_port()
+    command = [str(port) if part == "PORT" else part for part in SERVERS[request.param]]
+    environ = {**os.environ, "NESTPY_ENV": "test", "NESTPY_HTTP__PORT": str(port), "NESTPY_HTTP__HOST": "127.0.0.1"}
+    with subprocess.Popen(
+        [sys.executable, *command],
+        cwd=DIRECTORY,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            wait_for(port, process)
+            yield request.param, port
+            assert process.poll() is None, "the server has ended"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            finally:
+                process.kill()
+
+
+def wait_for(port, process):
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    pytest.fail("the server does not listen")
+
+
+@pytest.mark.parametrize("claim", [claim for claim, row in ROWS.items() if "raw" not in row])
+async def test_row_holds_in_process(claim, client):
+    check(ROWS[claim], await in_process(client, ROWS[claim]), "in-process")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("claim", ROWS)
+async def test_row_holds_on_the_wire_and_is_the_answer_of_the_client(claim, server, client):
+    runner, port = server
+    row = ROWS[claim]
+    answer = through_a_socket(port, row)
+    check(row, answer, runner)
+    if "raw" not in row and runner not in row.get("known", {}):
+        assert answer == await in_process(client, row)
+
+
+def test_rows_are_well_formed():
+    for claim, row in ROWS.items():
+        assert row.keys() <= KEYS, claim
+        assert ("raw" in row) != ("send" in row), claim
+        assert row.get("known", {}).keys() <= {"in-process", *SERVERS}, claim

@@ -1,0 +1,123 @@
+"""The application that the rows of the wire table ask."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from nestpy_core import App, Denial, module, use_guards
+from nestpy_http import Body, Cookie, Header, HttpModule, Query, Response, controller, get, http_code, post
+
+SECRET = "canary-4c1d"
+
+
+class Address(msgspec.Struct, forbid_unknown_fields=True):
+    city: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Item(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[str, msgspec.Meta(min_length=2)]
+    price: Annotated[int, msgspec.Meta(ge=0)] = 0
+    address: Address | None = None
+
+
+class Refusing:
+    def can_activate(self, context: Any) -> Denial:
+        return Denial.unauthorized("Log in")
+
+
+@controller("/items")
+class ItemsController:
+    @get("/")
+    async def find_all(
+        self,
+        page: Query[int] = 1,
+        tag: Query[list[str]] = [],  # noqa: B006  # copied for each request
+        order: Query[Literal["asc", "desc"]] = "asc",
+    ) -> dict[str, Any]:
+        return {"page": page, "tag": tag, "order": order}
+
+    @get("/{item_id}")
+    async def find(self, item_id: int) -> str:
+        return str(item_id)
+
+    @post("/")
+    async def create(self, item: Item) -> Item:
+        return item
+
+    @post("/raw")
+    @http_code(200)
+    async def raw(self, body: Body[bytes]) -> str:
+        return str(len(body))
+
+
+@controller("/seen")
+class SeenController:
+    @get("/{name}")
+    async def seen(self, name: str, x_a: Header[str] = "none", sid: Cookie[str] = "none") -> list[str]:
+        return [name, x_a, sid]
+
+
+@controller("/guarded")
+class GuardedController:
+    @use_guards(Refusing)
+    @get("/")
+    async def guarded(self) -> str:
+        return SECRET
+
+
+@controller("/answers")
+class AnswersController:
+    @get("/text")
+    async def text(self) -> str:
+        return "é"
+
+    @get("/bytes")
+    async def raw(self) -> bytes:
+        return b"\x00\xff"
+
+    @get("/nothing")
+    async def nothing(self) -> None: ...
+
+    @get("/status")
+    async def status(self, code: Query[int]) -> Response:
+        return Response("x", code)
+
+    @get("/header")
+    async def header(self) -> Response:
+        return Response("x", headers={"location": f"/x\r\nset-cookie: {SECRET}=1"})
+
+    @get("/raises")
+    async def raises(self) -> str:
+        raise LookupError(SECRET)
+
+    @get("/stream")
+    async def stream(self) -> AsyncIterator[bytes]:
+        yield b"one,"
+        yield b"two"
+
+    @get("/slow")
+    async def slow(self, seconds: Query[float]) -> str:
+        print("began", flush=True)  # noqa: T201  # the test waits for it
+        await asyncio.sleep(seconds)
+        return "finished"
+
+    @get("/early")
+    async def early(self, fail: Query[bool] = True) -> AsyncIterator[bytes]:
+        if fail:
+            raise LookupError(SECRET)
+        yield b"late"
+
+
+@module(
+    imports=[HttpModule.for_root()],
+    providers=[ItemsController, SeenController, GuardedController, AnswersController],
+)
+class WireModule: ...
+
+
+app = App(WireModule)
+
+if __name__ == "__main__":
+    app.run()
