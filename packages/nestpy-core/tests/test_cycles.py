@@ -131,9 +131,7 @@ def test_layers_that_are_aliases_of_each_other():
         @on_line("a")
         def a(self) -> None: ...
 
-    assert "wait on each other" in problem(
-        Host, provide(Guard, use_existing=Other), provide(Other, use_existing=Guard)
-    )
+    assert "wait on each other" in problem(Host, provide(Guard, use_existing=Other), provide(Other, use_existing=Guard))
 
 
 def test_a_loop_through_a_late_configuration():

@@ -221,7 +221,8 @@ def test_what_a_plugin_contributes_sees_only_what_is_shared():
     assert problem(Greeter, plugin=LinePlugin(contributions=[Probe])) == (
         "`Probe` in `plugins` needs `Greeter` (`greeter`), which `RootModule` provides; "
         "`plugins` does not import `RootModule`.\n"
-        "Hint: provide `Greeter` in a module that is `@module(shared=True)` and imported in the root module `RootModule`"
+        "Hint: provide `Greeter` in a module that is `@module(shared=True)` "
+        "and imported in the root module `RootModule`"
     )
 
 

@@ -88,7 +88,7 @@ async def test_a_base_with_type_variables_is_specialised_by_its_subclass():
 
     @injectable
     class Middle(Base[K], Generic[K]):
-        more: list[Repository[K]] | None = None
+        more: Repository[K] | None = None
 
     @injectable
     class Cats(Middle[Cat]): ...
@@ -125,7 +125,8 @@ def test_a_type_variable_that_nothing_fixes_is_a_problem():
 
     text = problem(Base, provide_generic(Repository))
     assert text.startswith(
-        "`repository` of `Base` is annotated `Repository[T]`, whose type variable nothing fixes; it cannot be injected ("
+        "`repository` of `Base` is annotated `Repository[T]`, whose type variable nothing fixes; "
+        "it cannot be injected ("
     )
     assert text.endswith("Hint: subclass it with a class in its place, or bind `Base[…]` with `provide_generic`")
 

@@ -44,9 +44,10 @@ class Public:
 
 
 def test_before_the_first_such_guard_a_boot_line_lists_what_is_open():
-    assert "open to everybody, having neither guard nor @public: `Open.one`, `Open.two`" in app_of(
-        Open, Public
-    ).graph.notices
+    assert (
+        "open to everybody, having neither guard nor @public: `Open.one`, `Open.two`"
+        in app_of(Open, Public).graph.notices
+    )
 
 
 def test_with_one_the_rest_must_declare_themselves():

@@ -222,9 +222,7 @@ async def test_a_feature_is_seen_by_its_importers_alone():
     class FeatureModule:
         @classmethod
         def for_feature(cls, value: str):
-            return dynamic(
-                cls, providers=[provide(label, use_value=value)], feature=value, label="for_feature"
-            )
+            return dynamic(cls, providers=[provide(label, use_value=value)], feature=value, label="for_feature")
 
     @injectable
     class Reader:
@@ -308,11 +306,16 @@ async def test_listing_order_never_matters():
         @module(imports=dice.sample([First, Second], 2), providers=[top])
         class Third: ...
 
-        app = app_of(imports=dice.sample([First, Second, Third], 3)) if (base, middle, top) == (
-            Base,
-            Middle,
-            Top,
-        ) else app_of(*dice.sample([Base, Middle, Top], 3))
+        app = (
+            app_of(imports=dice.sample([First, Second, Third], 3))
+            if (base, middle, top)
+            == (
+                Base,
+                Middle,
+                Top,
+            )
+            else app_of(*dice.sample([Base, Middle, Top], 3))
+        )
         async with app.create_context():
             assert await edge_of(app).send("ids") is True
 

@@ -134,7 +134,8 @@ class App:
     def _new_run(self, transports: list[Transport]) -> Run:
         if self._run is not None and not self._run.finished.is_set():
             raise StartError(
-                f"`{self.graph.root.label}` is started already.\nHint: make a second `App` of it to run beside the first"
+                f"`{self.graph.root.label}` is started already.\n"
+                f"Hint: make a second `App` of it to run beside the first"
             )
         self._run = Run(self._plan, transports)
         return self._run

@@ -88,8 +88,11 @@ class Visibility:
     def _shared(self) -> frozenset[Binding]:
         """Return what is visible everywhere: contributions, unlisted sections, shared modules the root imports."""
         found = {binding for node in self._graph.modules if node.cls is None for binding in node.bindings}
-        found |= {binding for cls in self._graph.sections for binding in self._graph.bindings_of(cls) if binding.implicit}
-        found |= {binding for binding in self._graph.bindings if binding.kind == "settings" and binding.implicit}
+        found |= {
+            binding
+            for binding in self._graph.bindings
+            if binding.implicit and (binding.kind == "settings" or binding.token in self._graph.sections)
+        }
         seen: set[ModuleNode] = set()
         queue = list(self._graph.root.imports)
         while queue:

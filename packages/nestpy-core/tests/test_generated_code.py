@@ -1,0 +1,192 @@
+"""Generated functions: hostile names, every kind of parameter, readable source and tracebacks."""
+
+import keyword
+import traceback
+
+import pytest
+from line_edge import Failed, app_of, calling, edge_of, on_line, station
+
+from nestpy_core import (
+    Inject,
+    Scope,
+    Source,
+    injectable,
+    provide,
+    use_filters,
+    use_guards,
+    use_interceptors,
+    use_pipes,
+)
+
+HOSTILE = [
+    *("result", "error", "verdict", "context", "outcome", "failure", "stack", "line", "words", "code"),
+    *("Exception", "getattr", "type", "True_", "print", "settle", "CleanUp", "apply_filters", "handler"),
+    *("_line", "__name__", "__loader__", "__builtins__", "größe", "имя", "名", "_", "__", "self_", "Failed", "await_"),
+]
+
+
+def everything_called(name):
+    """Return a host whose class, method, parameters, dependencies and layers all have one name."""
+    service = injectable(scope=Scope.REQUEST)(type(name, (), {"value": "service"}))
+    single = injectable(type(name, (), {"value": "single"}))
+
+    def make_generator():
+        yield 1
+
+    class Passing:
+        def can_activate(self, context):
+            return True
+
+        async def intercept(self, context, call_next):
+            return await call_next()
+
+        def transform(self, value, parameter):
+            return value
+
+        def catch(self, error, context):
+            raise error
+
+    Layer = type(name, (Passing,), {})
+    namespace = {"Inject": Inject, "service": service, "single": single}
+    exec(  # the names are the test
+        f"def {name}(self, {name}, other_{name}: Inject[service], more: Inject[single], *, kw_{name}='default'):\n"
+        f"    return {name}, other_{name}.value, more.value, kw_{name}",
+        namespace,
+    )
+    function = namespace[name]
+    for layers, use in (("guards", use_guards), ("i", use_interceptors), ("p", use_pipes), ("f", use_filters)):
+        del layers
+        function = use(Layer)(function)
+    host = station(scope=Scope.REQUEST)(type(name, (), {name: on_line("go")(function)}))
+    return [host, service, single, provide(int, use_factory=make_generator, scope=Scope.REQUEST)]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_hostile_names_shadow_nothing(name):
+    async with calling(*everything_called(name)) as send:
+        assert await send("go word") == ("word", "service", "single", "default")
+        assert await send("go word kw") == ("word", "service", "single", "kw")
+        assert await send("go") == Failed("IndexError")
+
+
+@pytest.mark.parametrize(
+    "trigger", ["class", "404", "", "Exception", "{}", "a b", "\n", "'", "print", "ü", "_x", "None"]
+)
+async def test_a_function_may_be_called_anything(trigger):
+    @station
+    class Host:
+        @on_line(trigger)
+        def go(self) -> str:
+            raise ValueError
+
+    app = app_of(Host)
+    function = next(one for one in edge_of(app).functions.values())
+    assert function.name.isidentifier()
+    assert not keyword.iskeyword(function.name)
+    async with app.create_context():
+        line = type("Line", (), {"text": "", "words": [], "answer": None})()
+        await function.function(line)
+        assert line.answer == Failed("ValueError")
+
+
+async def test_positional_only_keyword_only_and_default_parameters():
+    @station
+    class Host:
+        @on_line("go")
+        def go(self, first: str, second: int = 2, /, third: str = "3", *rest: str, fourth: int = 4, **more: int):
+            return first, second, third, rest, fourth, more
+
+    async with calling(Host) as send:
+        assert await send("go 1") == ("1", 2, "3", (), 4, {})
+        assert await send("go 1 5 6 7") == ("1", 5, "6", (), 7, {})
+
+
+async def test_a_mutable_default_is_the_functions_own():
+    default = []
+
+    @station
+    class Host:
+        @on_line("go")
+        def go(self, values=default) -> bool:
+            return values is default
+
+    async with calling(Host) as send:
+        assert await send("go") is True
+
+
+async def test_a_method_with_a_name_that_is_no_identifier_is_called():
+    def go(self) -> str:
+        return "here"
+
+    Host = station(scope=Scope.REQUEST)(type("Host", (), {"not-a-name": on_line("go")(go)}))
+    async with calling(Host) as send:
+        assert await send("go") == "here"
+
+
+async def test_a_traceback_shows_the_generated_line():
+    caught = []
+
+    class Keep:
+        def catch(self, error, context):
+            caught.append("".join(traceback.format_exception(error)))
+            raise error
+
+    @use_filters(Keep)
+    @station
+    class Host:
+        @on_line("go")
+        async def go(self, word: int) -> None:
+            raise ValueError("deep inside")
+
+    async with calling(Host) as send:
+        await send("go 1")
+    assert 'File "nestpy:line go", line ' in caught[0]
+    assert "result = await _Host_go(_word)" in caught[0]
+
+
+def test_names_of_a_source_never_collide():
+    out = Source()
+    names = [out.fresh(name) for name in ("a", "a", "a_2", "a", "A", "_a", "1", "n1", "if", "if_", "", "value")]
+    names.append(out.constant(object(), "a"))
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and name.startswith("_") for name in names)
+
+
+def test_one_object_has_one_name_and_equal_ones_have_two():
+    out = Source()
+    value = object()
+    assert out.constant(value, "a") == out.constant(value, "b")
+    assert out.constant(1, "one") != out.constant(True, "true")
+
+
+async def test_the_source_of_a_guarded_request_scoped_handler_can_be_read():
+    @injectable(scope=Scope.REQUEST)
+    class Session: ...
+
+    @injectable
+    class Login:
+        async def can_activate(self, context) -> bool:
+            return True
+
+    @use_guards(Login)
+    @station
+    class Host:
+        @on_line("go")
+        async def go(self, session: Inject[Session]) -> str:
+            return "in"
+
+    app = app_of(Session, Login, Host)
+    assert edge_of(app).functions["go"].source == (
+        "async def line_go(line):\n"
+        "    try:\n"
+        "        context = _LineContext(_handler, line=line)\n"
+        "        verdict = await _Login_can_activate(context)\n"
+        "        if verdict is True:\n"
+        "            _Session = _make_Session()\n"
+        "            result = await _Host_go(_Session)\n"
+        "        else:\n"
+        "            result = _refused(verdict)\n"
+        "        line.answer = result\n"
+        "    except Exception as error:\n"
+        "        line.answer = _Failed(type(error).__name__)\n"
+    )

@@ -1,0 +1,306 @@
+"""Hooks run in phases, in order of need; the start is strict, the shutdown exhaustive."""
+
+import anyio
+import pytest
+from line_edge import QUIET, Line, LinePlugin, app_of, calling, edge_of, on_line, problem, started, station
+
+from nestpy_core import (
+    DefinitionError,
+    Scope,
+    StartError,
+    before_application_shutdown,
+    injectable,
+    on_application_bootstrap,
+    on_application_shutdown,
+    on_module_destroy,
+    on_module_init,
+    provide,
+)
+
+
+def hooked(name, log, needs=(), failing=""):
+    """Return a provider that logs every phase."""
+
+    def hook(phase):
+        async def run(self):
+            log.append(f"{name} {phase}")
+            if phase == failing:
+                raise OSError("broken pipe")
+
+        return run
+
+    members = {
+        "initialise": on_module_init(hook("init")),
+        "bootstrap": on_application_bootstrap(hook("bootstrap")),
+        "destroy": on_module_destroy(hook("destroy")),
+        "before": before_application_shutdown(hook("before")),
+        "shutdown": on_application_shutdown(hook("shutdown")),
+        "__annotations__": {f"need{number}": need for number, need in enumerate(needs)},
+    }
+    return injectable(type(name, (), members))
+
+
+def pair(log, **options):
+    needed = hooked("Zebra", log)
+    return needed, hooked("Ant", log, needs=[needed], **options)
+
+
+async def test_phases_and_the_order_of_need_inside_them():
+    log = []
+    Zebra, Ant = pair(log)
+    async with started(Ant, Zebra, hooked("Bee", log)):
+        log.append("serving")
+    assert log == [
+        *("Zebra init", "Ant init", "Bee init"),
+        *("Zebra bootstrap", "Ant bootstrap", "Bee bootstrap"),
+        "serving",
+        *("Bee destroy", "Ant destroy", "Zebra destroy"),
+        *("Bee before", "Ant before", "Zebra before"),
+        *("Bee shutdown", "Ant shutdown", "Zebra shutdown"),
+    ]
+
+
+async def test_several_hooks_of_one_phase_run_by_name_and_may_be_sync():
+    log = []
+
+    @injectable
+    class Service:
+        @on_module_init
+        def second(self) -> None:
+            log.append("second")
+
+        @on_module_init
+        async def first(self) -> None:
+            log.append("first")
+
+        @on_module_destroy
+        @on_application_bootstrap
+        def both(self) -> None:
+            log.append("both")
+
+    async with started(Service):
+        pass
+    assert log == ["first", "second", "both", "both"]
+
+
+async def test_hooks_run_once_on_the_instance_that_handlers_see_whatever_it_is_bound_to():
+    log = []
+
+    class Port: ...
+
+    @injectable
+    class Adapter(Port):
+        @on_module_init
+        def open(self) -> None:
+            log.append(self)
+
+    async with started(Adapter, provide(Port, use_existing=Adapter)) as context:
+        assert log == [await context.get(Port)]
+    log.clear()
+    async with started(provide(Port, use_factory=Adapter)) as context:
+        assert log == [await context.get(Port)]
+
+
+async def test_a_failing_init_aborts_the_start_names_its_place_and_cleans_up():
+    log = []
+    Zebra, Ant = pair(log, failing="init")
+    app = app_of(Ant, Zebra)
+    with pytest.raises(StartError) as caught:
+        async with app.create_context():
+            pytest.fail("it started")
+    assert str(caught.value) == "`Ant.initialise` failed in `on_module_init`: OSError: broken pipe"
+    assert log == ["Zebra init", "Ant init", "Zebra destroy"]
+
+
+async def test_a_failing_bootstrap_destroys_everything_that_was_initialised():
+    log = []
+    Zebra, Ant = pair(log, failing="bootstrap")
+    app = app_of(Ant, Zebra)
+    with pytest.raises(StartError, match=r"`Ant.bootstrap` failed in `on_application_bootstrap`"):
+        async with app.create_context():
+            pytest.fail("it started")
+    assert log[-2:] == ["Ant destroy", "Zebra destroy"]
+
+
+@pytest.mark.parametrize("phase", ["destroy", "before", "shutdown"])
+async def test_every_shutdown_hook_runs_even_when_one_fails(phase, caplog):
+    log = []
+    Zebra, Ant = pair(log, failing=phase)
+    async with started(Ant, Zebra):
+        log.clear()
+    assert log == [
+        *("Ant destroy", "Zebra destroy"),
+        *("Ant before", "Zebra before"),
+        *("Ant shutdown", "Zebra shutdown"),
+    ]
+    assert f"Ant.{phase} failed in" in caplog.text
+    assert "OSError: broken pipe" in caplog.text
+
+
+async def test_a_hook_that_hangs_is_left_behind(caplog):
+    log = []
+
+    @injectable
+    class Hanging:
+        @on_module_destroy
+        async def hang(self) -> None:
+            await anyio.sleep_forever()
+
+        @on_application_shutdown
+        async def last(self) -> None:
+            log.append("last")
+
+    async with started(Hanging, environ={**QUIET, "NESTPY_APP__HOOK_TIMEOUT": "0.01"}):
+        pass
+    assert log == ["last"]
+    assert "Hanging.hang did not end within 0.01 s in on_module_destroy" in caplog.text
+
+
+def test_a_hook_of_what_does_not_live_long_enough_is_a_problem():
+    @injectable(scope=Scope.REQUEST)
+    class Session:
+        @on_module_init
+        def open(self) -> None: ...
+
+    assert problem(Session) == (
+        "`Session.open` is a lifecycle hook of a request-scoped provider, which does not live as long as the app.\n"
+        "Hint: move the hook to a singleton"
+    )
+
+
+def test_a_hook_takes_only_self():
+    with pytest.raises(DefinitionError) as caught:
+
+        @on_module_init
+        def hook(self, service) -> None: ...
+
+    assert str(caught.value).endswith(
+        "is a lifecycle hook and takes only `self`.\nHint: inject what it needs as a field of its class"
+    )
+    with pytest.raises(DefinitionError, match="`@on_module_init` decorates methods, not `int`"):
+        on_module_init(int)
+
+
+async def test_an_overridden_hook_without_its_decorator_is_silent():
+    log = []
+
+    @injectable
+    class Base:
+        @on_module_init
+        def open(self) -> None:
+            log.append("base")
+
+    @injectable
+    class Child(Base):
+        def open(self) -> None:
+            log.append("child")
+
+    async with started(Child):
+        pass
+    assert log == []
+
+
+# -- serving and draining
+
+
+@station
+class Slow:
+    def __init__(self) -> None:
+        self.entered = anyio.Event()
+        self.leave = anyio.Event()
+
+    @on_line("slow")
+    async def slow(self) -> str:
+        self.entered.set()
+        await self.leave.wait()
+        return "finished"
+
+
+async def test_a_drain_finishes_what_runs_and_accepts_nothing_new():
+    app = app_of(Slow)
+    async with anyio.create_task_group() as group:
+        release = anyio.Event()
+        line, late = Line("slow"), Line("slow")
+
+        async def serve() -> None:
+            async with app.create_context(serve=True) as context:
+                edge_of(app).queue.put_nowait(line)
+                slow = await context.get(Slow)
+                await slow.entered.wait()
+                group.start_soon(finish, slow)
+            release.set()
+
+        async def finish(slow) -> None:
+            while not app._run.stopping.is_set():
+                await anyio.sleep(0)
+            await anyio.wait_all_tasks_blocked()
+            edge_of(app).queue.put_nowait(late)
+            await anyio.wait_all_tasks_blocked()
+            slow.leave.set()
+
+        group.start_soon(serve)
+        await release.wait()
+    assert line.answer == "finished"
+    assert late.answer is None
+
+
+async def test_work_that_never_ends_is_cancelled_at_the_limit(caplog):
+    app = app_of(Slow, environ={**QUIET, "NESTPY_APP__FINISH_TIMEOUT": "0.01"})
+    line = Line("slow")
+    async with app.create_context(serve=True) as context:
+        edge_of(app).queue.put_nowait(line)
+        await (await context.get(Slow)).entered.wait()
+    assert line.answer is None
+    assert "work still running after 0.01 s is cancelled" in caplog.text
+
+
+async def test_the_first_failing_transport_ends_the_others_and_is_the_result(caplog):
+    class Failing:
+        name = "failing"
+
+        async def serve(self, serving) -> None:
+            serving.ready()
+            raise OSError("port taken")
+
+    app = app_of(Slow)
+    run = app._new_run([Failing(), edge_of(app)])
+    await run()
+    assert isinstance(run.failure, OSError)
+    assert run.stopping.is_set()
+
+
+async def test_a_start_can_be_given_up():
+    log = []
+
+    @injectable
+    class Waiting:
+        @on_module_init
+        async def wait(self) -> None:
+            log.append("waiting")
+            await anyio.sleep_forever()
+
+    Zebra = hooked("Aardvark", log)
+    app = app_of(Waiting, Zebra)
+    run = app._new_run([])
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        while "waiting" not in log:
+            await anyio.sleep(0)
+        run.drain()
+    assert run.failure is None
+    assert log[-1] == "Aardvark destroy"
+
+
+async def test_a_context_in_a_cancelled_scope_still_shuts_down():
+    log = []
+    app = app_of(hooked("Ant", log))
+    with anyio.CancelScope() as scope:
+        async with app.create_context():
+            scope.cancel()
+            await anyio.sleep(0)
+    assert log[-1] == "Ant shutdown"
+
+
+async def test_readiness_waits_for_every_transport():
+    async with calling(Slow, plugin=LinePlugin()) as send:
+        assert (await send("nobody")).why == "unknown word"
