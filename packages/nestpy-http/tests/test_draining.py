@@ -97,17 +97,17 @@ def test_during_the_drain_delay_new_requests_are_still_served():
     assert process.returncode == 0
 
 
-def test_request_that_never_ends_is_cut_at_the_deadline():
+def test_request_that_never_ends_is_cut_at_the_deadline_and_cleans_up_before_the_providers():
     port = free_port()
     with serving_alone(port, NESTPY_APP__FINISH_TIMEOUT="0.3") as process:
         slow = Slow(listening(port, process), 600)
         assert process.stdout.readline() == "began\n"
         process.send_signal(signal.SIGTERM)
         started = time.monotonic()
-        _, errors = process.communicate(timeout=15)
+        output, errors = process.communicate(timeout=15)
         assert time.monotonic() - started < 10
         slow.join(5)
-    assert process.returncode == 0
+    assert (process.returncode, output) == (0, "left\ndestroyed\n")
     assert slow.status in (None, 500)
     assert "is cancelled" in errors
     assert "Traceback" not in errors

@@ -7,6 +7,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -56,9 +57,21 @@ class HttpServer:
             stop.cancel()
         finally:
             server.stop()  # type: ignore[no-untyped-call]  # granian's own
-            # Waited for, never cancelled: granian sets a result later, and requests past the deadline end with the loop.
-            await asyncio.wait({task})
-        task.result()
+            await _ended(task)
+
+
+async def _ended(server: asyncio.Task[None]) -> None:
+    """Wait for running requests; cancelled at the deadline, cancel them: they clean up before providers do."""
+    try:
+        await asyncio.wait({server})
+    except asyncio.CancelledError:
+        for task in asyncio.all_tasks():
+            if getattr(task.get_coro(), "__name__", "") == "future_watcher":  # granian's, one for each request
+                task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait({server}, timeout=1)
+        raise
+    server.result()
 
 
 class _Target:

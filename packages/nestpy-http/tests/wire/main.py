@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from nestpy_core import App, Denial, module, use_guards
+from nestpy_core import App, Denial, injectable, module, on_module_destroy, use_guards
 from nestpy_http import Body, Cookie, Header, HttpModule, Query, Response, controller, get, http_code, post
 
 SECRET = "canary-4c1d"
@@ -100,7 +100,10 @@ class AnswersController:
     @get("/slow")
     async def slow(self, seconds: Query[float]) -> str:
         print("began", flush=True)  # noqa: T201  # the test waits for it
-        await asyncio.sleep(seconds)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            print("left", flush=True)  # noqa: T201
         return "finished"
 
     @get("/early")
@@ -110,9 +113,16 @@ class AnswersController:
         yield b"late"
 
 
+@injectable
+class Lifecycle:
+    @on_module_destroy
+    def destroyed(self) -> None:
+        print("destroyed", flush=True)  # noqa: T201
+
+
 @module(
     imports=[HttpModule.for_root()],
-    providers=[ItemsController, SeenController, GuardedController, AnswersController],
+    providers=[Lifecycle, ItemsController, SeenController, GuardedController, AnswersController],
 )
 class WireModule: ...
 
