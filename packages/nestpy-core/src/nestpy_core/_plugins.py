@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 
+from ._entry_points import EntryPoint, entry_points
 from ._hooks import API, Hooks
 from .errors import PluginError
 
@@ -32,11 +32,9 @@ class Installed:
 
 def entries() -> list[tuple[Installed, EntryPoint]]:
     """Return every entry point of the group with its distribution, clashing ones included."""
-    found = []
-    for entry in entry_points(group=GROUP):
-        name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
-        found.append((Installed(entry.name, entry.value, name, version), entry))
-    return found
+    return [
+        (Installed(entry.name, entry.value, entry.distribution, entry.version), entry) for entry in entry_points(GROUP)
+    ]
 
 
 def installed() -> list[tuple[Installed, EntryPoint]]:
