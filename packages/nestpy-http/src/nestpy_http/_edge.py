@@ -13,6 +13,7 @@ from nestpy_core.contracts import Endpoint
 from nestpy_core.errors import Problem
 
 from ._answer import SECURITY_HEADERS, Answers, Response
+from ._answering import may_be_response
 from ._arguments import Argument, ArgumentReader
 from ._asgi import asgi
 from ._config import HttpConfig
@@ -21,7 +22,7 @@ from ._controllers import ControllerMarker, RouteMarker
 from ._endpoint import endpoint_handler
 from ._head import head_of
 from ._module import HttpModule
-from ._route import HandlerRouteCode, UnmatchedCode, may_be_response
+from ._route import HandlerRouteCode, UnmatchedCode
 from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
 from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
