@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
+
+import msgspec
 
 __all__ = (
     "Actor",
@@ -29,8 +30,7 @@ __all__ = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointRequest:
+class EndpointRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What an `Endpoint` is given, by whichever listener mounts it.
 
     Attributes:
@@ -43,20 +43,18 @@ class EndpointRequest:
     method: str
     path: str
     query: str = ""
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointAnswer:
+class EndpointAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What an `Endpoint` answers: status 100 to 599, headers by lower-case name, a body in bytes."""
 
     status: int = 200
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     body: bytes = b""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A plain request-and-answer surface of a capability: a probe, a metrics page, a document.
 
     http mounts it beside the routes; in an app without http a headless listener serves it.
@@ -78,8 +76,7 @@ class Endpoint:
     public: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What a capability derives from an entity and any edge can mount: list, get, create, update, delete.
 
     Attributes:
@@ -106,8 +103,7 @@ class Condition(Protocol):
     """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(msgspec.Struct, frozen=True):
     """A field path such as ``author.org_id`` compared with a value."""
 
     field: str
@@ -115,29 +111,25 @@ class Compare:
     value: Any  # whatever the field holds
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class All:
+class All(msgspec.Struct, frozen=True):
     """Every condition holds; an empty one always holds."""
 
     conditions: tuple[Condition, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(msgspec.Struct, frozen=True):
     """At least one condition holds; an empty one never does."""
 
     conditions: tuple[Condition, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True):
     """The condition does not hold."""
 
     condition: Condition
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Never:
+class Never(msgspec.Struct, frozen=True):
     """Nothing matches: what a list becomes without any grant."""
 
 
