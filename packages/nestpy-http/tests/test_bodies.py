@@ -488,7 +488,7 @@ TYPES = [
 ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     path=st.sampled_from(["/users", "/list", "/pet", "/tree", "/point", "/draft", "/any", "/raw", "/optional"]),
     content=JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60),
@@ -502,7 +502,7 @@ async def test_no_body_is_answered_with_500(path, content, cut, content_type, fu
     assert answer.status in (200, 201, 400, 413, 415)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     method=st.sampled_from(["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "FOO"]),
     path=st.lists(

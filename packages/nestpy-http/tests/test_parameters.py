@@ -225,6 +225,14 @@ async def test_wrong_item_of_a_list_is_told_as_such(serving):
         assert answer.json()["errors"]["few"][0]["code"] == "length"
 
 
+async def test_list_takes_every_line_of_a_repeated_header(serving):
+    async with serving(controller_of("header", list[int])) as http:
+        assert (await http.get("/v", headers=[("value", "1"), ("value", "2")])).text == "[1, 2]"
+        assert (await http.get("/v")).status == 400
+    async with serving(controller_of("header", list[int] | None)) as http:
+        assert (await http.get("/v")).text == "None"
+
+
 async def test_single_value_given_twice_is_400(serving):
     async with serving(controller_of("query", int), DefaultsController) as http:
         answer = await http.get("/v?value=1&value=2")

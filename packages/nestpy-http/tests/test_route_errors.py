@@ -2,6 +2,7 @@
 
 import decimal
 import pathlib
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -72,7 +73,48 @@ def test_body_on_a_verb_without_one_is_refused(verb, method, boot_problems):
     assert problem_of(boot_problems, handle, verb=verb) == (
         f"`user` of `UsersController.handle` is a body, and {method} requests have none.\n"
         "Hint: use `@post`, `@put` or `@patch`\n"
-        "Hint: or mark it `Query[CreateUser]`"
+        "Hint: or take its fields one by one, each as `Query[…]`"
+    )
+
+
+@pytest.mark.parametrize(("place", "word"), [(Query, "Query"), (Header, "Header"), (Cookie, "Cookie")])
+@pytest.mark.parametrize("kind", [CreateUser, CreateUser | None, Annotated[CreateUser, msgspec.Meta(title="x")]])
+def test_data_type_is_no_single_text(place, word, kind, boot_problems):
+    async def handle(self, user: place[kind]): ...
+
+    first, hint = problem_of(boot_problems, handle).split("\n")
+    assert first.startswith("`user` of `UsersController.handle` is `")
+    assert first.endswith(f"`, which no single text of a {word.lower()} can be.")
+    assert hint == f"Hint: take its fields one by one, each as `{word}[…]`"
+
+
+def test_struct_with_constraints_or_none_is_the_body_without_ceremony(make_app):
+    @controller("/")
+    class BodyController:
+        @post("/a")
+        async def optional(self, user: CreateUser | None): ...
+
+        @post("/b")
+        async def titled(self, user: Annotated[CreateUser, msgspec.Meta(title="x")]): ...
+
+    assert make_app(BodyController)
+
+
+@pytest.mark.parametrize("kind", [AsyncIterator[bytes], Iterator[str], Generator[int, None, None]])
+def test_result_that_iterates_asks_for_an_async_generator(kind, boot_problems):
+    async def handle(self) -> kind: ...
+
+    assert problem_of(boot_problems, handle).endswith(
+        "\nHint: make the handler an async generator, with `yield`, to stream"
+    )
+
+
+def test_type_of_the_standard_library_has_no_plugin(boot_problems):
+    async def handle(self, body: Body[object]): ...
+
+    assert problem_of(boot_problems, handle, verb=post) == (
+        "`body` of `UsersController.handle` is `object`, and nothing decodes `object`.\n"
+        "Hint: use a msgspec Struct, a dataclass, a TypedDict or an attrs class"
     )
 
 

@@ -13,7 +13,7 @@ from nestpy_core._names import name_of
 
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
-from ._schema import Schemas, check_segment, is_collection, is_data_type, optional_inner, path_converter
+from ._schema import Schemas, check_segment, is_collection, is_data, optional_inner, path_converter
 from ._violations import Failures, body_error, failure_of, invalid, item_path
 from .errors import HttpError, RouteError
 
@@ -111,11 +111,9 @@ class ArgumentReader:
                 f"{what} is a path parameter, and `{template}` has no `{{{name}}}`.",
                 hints=(f"add `{{{name}}}` to the route, or write `Query[{name_of(kind)}]`",),
             )
-        if place is Place.BODY and method not in BODY_METHODS:
-            return RouteError(
-                f"{what} is a body, and {method} requests have none.",
-                hints=("use `@post`, `@put` or `@patch`", f"or mark it `Query[{name_of(kind)}]`"),
-            )
+        problem = _misplaced(what, place, kind, method)
+        if problem is not None:
+            return problem
         if place is Place.HEADER and options.name is None:
             name = name.replace("_", "-")
         problem = None if kind is bytes else self._schemas.check(kind, what)
@@ -132,8 +130,7 @@ class ArgumentReader:
     def _guess(self, parameter: Parameter, kind: Any, names: set[str]) -> Place | None:
         if parameter.name in names:
             return Place.PATH
-        inner, _ = optional_inner(kind)
-        if is_data_type(inner) or self._is_foreign(inner):
+        if is_data(kind) or self._is_foreign(optional_inner(kind)[0]):
             return Place.BODY
         return None
 
@@ -159,6 +156,20 @@ def _split(hint: Any) -> tuple[Any, Place | None, ParameterOptions]:
     options = next((item for item in metadata if isinstance(item, ParameterOptions)), NO_OPTIONS)
     rest = tuple(item for item in metadata if not isinstance(item, Place | ParameterOptions))
     return (Annotated[(kind, *rest)] if rest else kind), place, options
+
+
+def _misplaced(what: str, place: Place, kind: Any, method: str) -> RouteError | None:
+    if place is Place.BODY and method not in BODY_METHODS:
+        return RouteError(
+            f"{what} is a body, and {method} requests have none.",
+            hints=("use `@post`, `@put` or `@patch`", "or take its fields one by one, each as `Query[…]`"),
+        )
+    if place is not Place.BODY and is_data(kind):
+        return RouteError(
+            f"{what} is `{name_of(kind)}`, which no single text of a {place.value} can be.",
+            hints=(f"take its fields one by one, each as `{place.value.title()}[…]`",),
+        )
+    return None
 
 
 def _ambiguous(what: str, parameter: Parameter, kind: Any, template: str) -> RouteError:

@@ -16,7 +16,7 @@ from ._context import Request
 from ._endpoint import neutral_request
 from ._input import check_json, has_body, parse_cookies, query_values, read_body
 from ._parameters import Place
-from ._schema import BOOLEANS
+from ._schema import BOOLEANS, is_collection
 from ._violations import pipe_failure
 from .errors import InvalidInputError
 
@@ -112,7 +112,8 @@ class Extraction:
             return f"{query}.get({name!r})"
         headers = self._once(out, "headers", "scope.headers")
         if argument.place is Place.HEADER:
-            return f"{headers}.get({name!r})"
+            several = is_collection(argument.kind)
+            return f"{headers}.get_all({name!r}) or None" if several else f"{headers}.get({name!r})"
         if argument.place is Place.COOKIE:
             parse = out.constant(parse_cookies, "parse_cookies")
             cookies = self._once(out, "cookies", f"{parse}({headers}.get('cookie'))")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import decimal
 import math
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import AsyncIterable, Callable, Iterator
 from operator import attrgetter
 from typing import Annotated, Any, get_args, get_origin
 
@@ -53,14 +54,7 @@ class Schemas:
             return RouteError(f"{what} is `{name_of(kind)}`, which cannot be decoded: {error}.", hints=())
         for cls in dict.fromkeys(_foreign(info, set())):
             if self._support(cls) is None:
-                library = _library(cls)
-                return RouteError(
-                    f"{what} is `{name_of(kind)}`, and nothing installed decodes `{name_of(cls)}` of `{library}`.",
-                    hints=(
-                        f"install a schema plugin for it: `pip install nestpy-{library}`",
-                        "or use a msgspec Struct, a dataclass, a TypedDict or an attrs class",
-                    ),
-                )
+                return _unserved(what, kind, cls)
         return None
 
     def supports(self, cls: type) -> bool:
@@ -112,6 +106,21 @@ class Schemas:
         if support is None:
             raise NotImplementedError(f"`{name_of(type(value))}` cannot be encoded as JSON")
         return support.encode(value)
+
+
+def _unserved(what: str, kind: Any, cls: type) -> RouteError:
+    library = _library(cls)
+    own = "use a msgspec Struct, a dataclass, a TypedDict or an attrs class"
+    if library in sys.stdlib_module_names:
+        generated = issubclass(cls, AsyncIterable | Iterator)
+        return RouteError(
+            f"{what} is `{name_of(kind)}`, and nothing decodes `{name_of(cls)}`.",
+            hints=("make the handler an async generator, with `yield`, to stream",) if generated else (own,),
+        )
+    return RouteError(
+        f"{what} is `{name_of(kind)}`, and nothing installed decodes `{name_of(cls)}` of `{library}`.",
+        hints=(f"install a schema plugin for it: `pip install nestpy-{library}`", f"or {own}"),
+    )
 
 
 def path_converter(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -194,6 +203,14 @@ def is_data_type(kind: Any) -> bool:
         or hasattr(target, "__attrs_attrs__")
         or (issubclass(target, dict) and hasattr(target, "__total__"))
     )
+
+
+def is_data(kind: Any) -> bool:
+    """Say whether a type is data without ceremony, with or without constraints or ``None``."""
+    if get_origin(kind) is Annotated:
+        return is_data(get_args(kind)[0])
+    inner, optional = optional_inner(kind)
+    return is_data(inner) if optional else is_data_type(inner)
 
 
 def is_collection(kind: Any) -> bool:
