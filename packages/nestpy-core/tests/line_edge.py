@@ -59,14 +59,12 @@ class LineContext(ExecutionContext, eq=False):
     line: Any = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class StationMarker(HostMarker):
+class StationMarker(HostMarker, frozen=True, kw_only=True):
     edge: ClassVar[str] = "line"
     word: ClassVar[str] = "@station"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LineMarker(HandlerMarker):
+class LineMarker(HandlerMarker, frozen=True, kw_only=True):
     edge: ClassVar[str] = "line"
     word: ClassVar[str] = "@on_line"
     host_word: ClassVar[str] = "@station"

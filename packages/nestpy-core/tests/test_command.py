@@ -37,10 +37,10 @@ BROKEN = SOUND.replace("providers=[Service, Consumer]", "providers=[Consumer]")
 SERVING = """
 from nestpy_core import App, HandlerMarker, HostMarker, declare_handler, declare_host, hookimpl, module, public
 
-class Ticks(HostMarker):
+class Ticks(HostMarker, frozen=True, kw_only=True):
     edge, word = "ticks", "@ticker"
 
-class Tick(HandlerMarker):
+class Tick(HandlerMarker, frozen=True, kw_only=True):
     edge, word, host_word = "ticks", "@tick", "@ticker"
 
 class Transport:

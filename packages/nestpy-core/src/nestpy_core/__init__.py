@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Inject as Inject, Provider as Provider, Scope as Scope, Token as Token, injectable as injectable,
         provide as provide, provide_generic as provide_generic,
     )
+    from ._record import Record as Record
     from ._secret import Secret as Secret
     from ._section import Pin as Pin, Section as Section
     from ._serve import Serving as Serving
@@ -66,7 +67,7 @@ __all__ = [
     "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker",
     "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "MissingProviderError",
     "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError", "OccurrenceStore", "Operation",
-    "Outbox", "Parameter", "Pin", "Pipe", "PluginError", "PostureError", "Problem", "Provider", "Reflector",
+    "Outbox", "Parameter", "Pin", "Pipe", "PluginError", "PostureError", "Problem", "Provider", "Record", "Reflector",
     "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token",
     "Transport", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "ViolationsError",
     "before_application_shutdown", "blocking", "catch", "config", "declare_handler", "declare_host", "dynamic",
@@ -94,6 +95,7 @@ _NAMES_OF_MODULES = {
     ),
     "_module": "DynamicModule dynamic module",
     "_provider": "Inject Provider Scope Token injectable provide provide_generic",
+    "_record": "Record",
     "_secret": "Secret",
     "_section": "Pin Section",
     "_serve": "Serving",

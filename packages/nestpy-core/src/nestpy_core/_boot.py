@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from ._hooks import Edge
 from ._link import link
 from ._module import DynamicModule
 from ._provider import Provider
+from ._record import Record
 from ._settings import Settings
 from ._verify import unserved, verify
 from .errors import BootError
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nestpy.boot")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record, frozen=True):
     """A verified and compiled application, without any instance."""
 
     graph: Graph

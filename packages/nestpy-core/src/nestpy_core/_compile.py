@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from ._handler import Handler, HandlerMarker
 from ._layer import caught_by
 from ._names import name_of
 from ._provider import Scope
+from ._record import Record
 from ._source import CompiledFunction, Source, function_name
 from ._verify import needs_of
 from .errors import PluginError
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 __all__ = ("Compiler", "HandlerCode", "Instrument")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(Record, frozen=True):
     """What wraps each call of a handler, as `nestpy_instrument` returns it.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import sys
@@ -11,9 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ._record import Record
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class EntryPoint:
+
+class EntryPoint(Record, frozen=True):
     """One line of a distribution's ``entry_points.txt``.
 
     Attributes:

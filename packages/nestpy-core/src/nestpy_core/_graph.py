@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ._names import full_name, name_of, qualified
 from ._provider import OpenGeneric, Scope
+from ._record import Record
 
 if TYPE_CHECKING:
     from ._handler import Handler, HandlerMarker, HostMarker
@@ -108,8 +109,7 @@ class Binding:
         return f"<{self.kind} {self.label} in {self.module.label}>"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LayerUse:
+class LayerUse(Record, frozen=True):
     """One layer of one handler: a binding, or an instance that a decorator was given.
 
     Attributes:

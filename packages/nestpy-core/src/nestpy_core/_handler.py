@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from types import FunctionType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from ._metadata import attach, extend, read
 from ._names import name_of
 from ._provider import Scope, declare_provider
+from ._record import Record
 from .errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HostMarker:
+class HostMarker(Record, frozen=True, kw_only=True):
     """What a host decorator leaves on a class; an edge subclasses it with its own options.
 
     Attributes:
@@ -36,8 +35,7 @@ class HostMarker:
     word: ClassVar[str] = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HandlerMarker:
+class HandlerMarker(Record, frozen=True, kw_only=True):
     """What a handler decorator leaves on a method; an edge subclasses it with its own options.
 
     Attributes:
@@ -95,8 +93,7 @@ def blocking(function: F) -> F:
     return function
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Record, frozen=True):
     """One parameter of a handler.
 
     Attributes:
@@ -119,8 +116,7 @@ class Parameter:
         return self.default is inspect.Parameter.empty
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Handler:
+class Handler(Record, frozen=True, eq=False):
     """One decorated method of a host, as edges and instruments see it.
 
     Attributes:

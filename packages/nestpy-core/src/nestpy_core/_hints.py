@@ -14,14 +14,14 @@ from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin
 from ._generics import specialise, variables_of
 from ._names import name_of, place_of
 from ._provider import InjectMarker, Token
+from ._record import Record
 from .errors import UnresolvedHintError
 
 EMPTY = inspect.Parameter.empty
 Resolved = tuple[list["Argument"], list[UnresolvedHintError]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Record, frozen=True):
     """One thing that a provider or a handler wants injected.
 
     Attributes:
@@ -37,8 +37,7 @@ class Dependency:
     many: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Record, frozen=True):
     """One parameter of a constructor, factory or handler, its hint resolved.
 
     Attributes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
+
+from ._record import Record
 
 if TYPE_CHECKING:
     import click
@@ -28,8 +29,7 @@ hookspec = pluggy.HookspecMarker("nestpy")
 hookimpl = pluggy.HookimplMarker("nestpy")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Carrier:
+class Carrier(Record, frozen=True):
     """A token whose value an edge gives anew for each call: its request, job or message.
 
     Request-scoped providers and handler parameters may inject it, on these edges alone.
@@ -53,8 +53,7 @@ class Transport(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class EdgeEntry:
+class EdgeEntry(Record, frozen=True):
     """One thing that callers reach through an edge, as ``nestpy routes`` lists it.
 
     Attributes:

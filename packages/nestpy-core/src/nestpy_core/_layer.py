@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 from ._metadata import attach, extend, read
 from ._names import name_of
 from ._provider import Token, declare_provider
+from ._record import Record
 from .errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class DenialKind(enum.Enum):
     INSUFFICIENT_SCOPE = "insufficient_scope"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Record, frozen=True):
     """A guard's refusal. It is an answer, not an exception: outer interceptors see it, filters never do.
 
     Attributes:

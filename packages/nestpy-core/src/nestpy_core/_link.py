@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any, get_origin
+
+import msgspec
 
 from ._factory import made_by
 from ._graph import Binding, Graph, LayerUse, ModuleNode
@@ -98,7 +99,7 @@ class _Linker:
             whole = list.__class_getitem__(dependency.token)
             found = self.graph.bindings_of(whole)
             if found:
-                return dataclasses.replace(dependency, token=whole, many=False), found
+                return msgspec.structs.replace(dependency, token=whole, many=False), found
         return dependency, bindings
 
     def _no_access(self, node: ModuleNode, dependency: Dependency, consumer: str, owner: Binding) -> AccessError:
@@ -181,7 +182,7 @@ class _Linker:
             uses = [self._use_binding(family, binding, "global") for binding in self.graph.bindings_of(token)]
             self.graph.global_layers[family] = _once([use for use in uses if use is not None], self.graph)
         self.graph.handlers = [
-            dataclasses.replace(handler, layers={family: self._layers(handler, family) for family in GLOBAL_TOKENS})
+            msgspec.structs.replace(handler, layers={family: self._layers(handler, family) for family in GLOBAL_TOKENS})
             for handler in self.graph.handlers
         ]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Never, TypeVar, overload
 
 from ._metadata import attach, read
 from ._names import name_of
 from ._provider import OpenGeneric, Provider, Token
+from ._record import Record
 from .errors import DefinitionError
 
 __all__ = ("DynamicModule", "dynamic", "module")
@@ -16,8 +16,7 @@ __all__ = ("DynamicModule", "dynamic", "module")
 M = TypeVar("M", bound=type)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ModuleMeta:
+class ModuleMeta(Record, frozen=True):
     """What `@module` was given, checked."""
 
     imports: tuple[Any, ...] = ()
@@ -26,8 +25,7 @@ class ModuleMeta:
     shared: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class DynamicModule:
+class DynamicModule(Record, frozen=True, eq=False):
     """A module class together with what one import of it adds; `dynamic` makes it.
 
     Attributes:

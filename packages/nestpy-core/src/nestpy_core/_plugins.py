@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,13 +9,13 @@ import pluggy
 
 from ._entry_points import EntryPoint, entry_points
 from ._hooks import API, Hooks
+from ._record import Record
 from .errors import PluginError
 
 GROUP = "nestpy"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Record, frozen=True):
     """One entry point of the group with its distribution."""
 
     name: str

@@ -21,6 +21,7 @@ from typing import (
 
 from ._metadata import attach, own, read
 from ._names import name_of
+from ._record import Record
 from .errors import DefinitionError
 
 __all__ = ("Inject", "Provider", "Scope", "Token", "injectable", "provide", "provide_generic")
@@ -69,8 +70,7 @@ Inject = Annotated[T, InjectMarker]
 Kind = Literal["class", "value", "factory", "existing"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Provider(Record, frozen=True, kw_only=True):
     """One line of a module's ``providers=``, as `provide` returns it.
 
     Attributes:
@@ -92,8 +92,7 @@ class Provider:
     default: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class OpenGeneric:
+class OpenGeneric(Record, frozen=True):
     """A generic class of which every requested parametrisation becomes one provider."""
 
     origin: type

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
@@ -18,8 +17,7 @@ C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ControllerMarker(HostMarker):
+class ControllerMarker(HostMarker, frozen=True, kw_only=True):
     """What `@controller` was given."""
 
     edge: ClassVar[str] = "http"
@@ -28,8 +26,7 @@ class ControllerMarker(HostMarker):
     version: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RouteMarker(HandlerMarker):
+class RouteMarker(HandlerMarker, frozen=True, kw_only=True):
     """What a verb was given."""
 
     edge: ClassVar[str] = "http"
