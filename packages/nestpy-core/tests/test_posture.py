@@ -74,6 +74,19 @@ async def test_what_overrides_such_a_guard_stands_for_it():
     assert app_of(Guarded, provide(Login), overrides=[provide(Login, use_class=Limit)])
 
 
+def test_an_overridden_global_guard_still_covers_what_another_one_demands():
+    class Ticket(Login): ...
+
+    @use_guards(Ticket)
+    @station
+    class Gate:
+        @on_line("gate")
+        def gate(self) -> None: ...
+
+    everywhere = provide(APP_GUARD, use_class=Login, multi=True)
+    assert app_of(Open, Gate, everywhere, overrides=[provide(Login, use_value=Limit())])
+
+
 def test_endpoints_of_plugins_are_counted():
     @injectable
     class Probe:

@@ -329,9 +329,13 @@ def test_problems_read_the_same_whatever_the_order():
     class Right:
         left: Left
 
+    @injectable
+    class Entry:
+        right: Right
+
     globals()["Right"] = Right
-    texts = {problem(*order) for order in ([Left, Right], [Right, Left])}
-    assert len(texts) == 1
+    orders = [[Left, Right], [Right, Left], [Entry, Right, Left]]
+    assert len({problem(*order) for order in orders}) == 1
 
 
 def test_modules_that_import_each_other_boot():

@@ -98,6 +98,7 @@ class Bindings:
                 order=provider.order,
                 default=provider.default,
                 implicit=implicit,
+                replaces=provider.source if replacement else None,
             )
         )
 

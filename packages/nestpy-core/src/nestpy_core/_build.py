@@ -65,7 +65,7 @@ class Builder:
             values = []
             for target in targets:
                 values.append((yield target))  # noqa: PERF401  # a comprehension cannot yield
-            listed = dependency.many and (len(targets) != 1 or targets[0].multi)
+            listed = dependency.many and targets and targets[0].multi
             given[argument.name] = values if listed else (values[0] if values else None)
         value = yield given
         if binding.scope is not Scope.TRANSIENT:

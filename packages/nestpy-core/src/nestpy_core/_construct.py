@@ -161,7 +161,7 @@ class Construction:
 
 
 def _together(dependency: Dependency, targets: Sequence[Binding], expressions: Sequence[str]) -> str:
-    if dependency.many and (len(targets) != 1 or targets[0].multi):
+    if dependency.many and targets and targets[0].multi:
         return f"[{', '.join(expressions)}]"
     return expressions[0] if expressions else "None"
 

@@ -58,6 +58,8 @@ class Binding:
         source: the class, value, factory, other token, edge names or configuration section.
         module: the owner.
         scope: lifetime.
+        implicit: bound because a decorator names it, not because a module lists it.
+        replaces: the source that an override took the place of.
         arguments: the constructor's or factory's injected arguments, in order.
         constants: arguments that are known at boot, such as the ``User`` of ``Repository[User]``.
         positional: the names among both that Python takes by position only, in order.
@@ -74,6 +76,7 @@ class Binding:
     order: int = 0
     default: bool = False
     implicit: bool = False
+    replaces: Any = None  # what `kind` says
     arguments: tuple[tuple[Argument, Dependency], ...] = ()
     constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     positional: tuple[str, ...] = ()
@@ -128,8 +131,8 @@ class LayerUse(Record, frozen=True):
     def posture(self) -> bool:
         """Whether it is a guard that authenticates or authorizes; what overrides such a guard stands for it."""
         said = [self.layer, self.instance]
-        if self.binding is not None:
-            said += [self.binding.token, self.binding.settled.token]
+        for binding in (self.binding, self.binding.settled) if self.binding is not None else ():
+            said += [binding.token, binding.replaces]
         return any(getattr(one, "posture", False) is True for one in said)
 
 

@@ -126,7 +126,7 @@ def constructor_arguments(cls: type, names: Names, token: Any = None) -> Resolve
     if silent or getattr(cls, "_is_protocol", False):
         return [], []
     try:
-        parameters = inspect.signature(cls).parameters.values()
+        parameters = _constructor_parameters(cls)
     except (TypeError, ValueError):  # a class written in C says nothing of itself
         return [], []
     variables = variables_of(cls, token)
@@ -143,6 +143,14 @@ def constructor_arguments(cls: type, names: Names, token: Any = None) -> Resolve
             continue
         arguments.append(_argument(parameter, hint, variables.get(owner, {})))
     return arguments, problems
+
+
+def _constructor_parameters(cls: type) -> list[inspect.Parameter]:
+    """Return them as the class wrote them; a metaclass's ``__call__`` may hide them behind ``*args``."""
+    init = _constructor(cls).__dict__.get("__init__")
+    if inspect.isfunction(init):
+        return list(inspect.signature(init).parameters.values())[1:]
+    return list(inspect.signature(cls).parameters.values())
 
 
 def _constructor(cls: type) -> type:

@@ -37,7 +37,7 @@ def handler_of(graph: Graph, host: Any, method: str, *, owner: str, public: bool
     returns, more = return_hint(function, Names(), found)
     if problems or more:
         return [*problems, *more][0]
-    layers: dict[str, tuple[LayerUse, ...]] = {**graph.global_layers}
+    layers: dict[str, tuple[LayerUse, ...]] = dict(graph.global_layers.items())
     if public:
         layers["guards"] = tuple(use for use in layers["guards"] if not use.posture)
     return Handler(
