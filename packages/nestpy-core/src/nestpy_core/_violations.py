@@ -14,8 +14,6 @@ from msgspec import inspect as msgspec_inspect
 
 from .contracts import ViolationsError
 
-__all__ = ("failure_of", "failures_of")
-
 Failure = dict[str, str]
 Failures = dict[str, list[Failure]]
 

@@ -10,11 +10,12 @@ from typing import Annotated, Any, get_args, get_origin
 
 from nestpy_core import ExecutionContext, Handler, Parameter
 from nestpy_core._names import name_of
+from nestpy_core._violations import Failures, failure_of
 
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
 from ._schema import Schemas, check_segment, is_collection, is_data, optional_inner, path_converter
-from ._violations import Failures, body_error, failure_of, invalid, item_path
+from ._violations import body_error, invalid, item_path
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
