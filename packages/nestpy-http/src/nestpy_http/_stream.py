@@ -42,9 +42,7 @@ async def send_stream(
             status = draft.status or status
             check_status(status)
             headers = draft.onto(headers)
-        transport = protocol.response_stream(status, headers)
-        if transport is not None:
-            await _send_all(transport, first, chunks)
+        await _send_all(protocol.response_stream(status, headers), first, chunks)
     except closed_errors():
         pass
     finally:
@@ -53,6 +51,8 @@ async def send_stream(
 
 
 async def _send_all(transport: Any, first: str | bytes, chunks: AsyncGenerator[str | bytes, None]) -> None:
+    if transport is None:
+        return
     try:
         await _send(transport, first)
         async for chunk in chunks:
@@ -61,7 +61,8 @@ async def _send_all(transport: Any, first: str | bytes, chunks: AsyncGenerator[s
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the server must hear of it
         raise StreamCutError(error) from None
-
+    finally:
+        del transport  # granian ends a stream when its transport is freed, and a traceback would keep it
 
 async def _send(transport: Any, chunk: str | bytes) -> None:
     if isinstance(chunk, str):

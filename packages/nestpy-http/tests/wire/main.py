@@ -97,6 +97,11 @@ class AnswersController:
         yield b"one,"
         yield b"two"
 
+    @get("/late")
+    async def late(self) -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise LookupError(SECRET)
+
     @get("/slow")
     async def slow(self, seconds: Query[float]) -> str:
         print("began", flush=True)  # noqa: T201  # the test waits for it
