@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -148,12 +148,25 @@ class ResponseDraft(msgspec.Struct, eq=False):
         return [*(pair for pair in headers if pair[0] not in own), *self._headers]
 
 
+class Ready(NamedTuple):
+    """An answer whose every byte is decided before the request: most refusals."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def response(self) -> Response:
+        """Return it as layers may see and change it."""
+        return Response(self.body or None, self.status, self.headers)
+
+
 class Answers:
     """Writes the answers of one app: problems, built responses and whatever an interceptor made of a result."""
 
     def __init__(self, base: Sequence[tuple[str, str]], encode: Callable[[Any], bytes]) -> None:
         self.base: Headers = list(base)
         self._encode = encode
+        self._ready: dict[int, Ready] = {}
 
     def static(self, media_type: str | None, extra: Iterable[tuple[str, str]] = ()) -> Headers:
         """Return the header list of a route whose answers are decided at boot."""
@@ -204,6 +217,22 @@ class Answers:
         if isinstance(body, bytes | bytearray | memoryview):
             return response.media_type or BYTES, bytes(body)
         return response.media_type or JSON, self._encode(body)
+
+    def ready(self, response: Response) -> Ready:
+        """Return the answer that *response* always is: one without a text body, whose headers never change."""
+        media_type, body = self._body(response)
+        checked = [(check_header(name, value), value) for name, value in response.headers]
+        return Ready(response.status, self.static(media_type, checked), body if isinstance(body, bytes) else b"")
+
+    def refuse(self, protocol: Any, error: HttpError) -> int:
+        """Answer with the problem document of *error*; one that says nothing of its own is made once."""
+        if error.detail or error.headers or error.extensions:
+            return self.send(protocol, self.problem(error), 500, [], None)
+        ready = self._ready.get(error.status)
+        if ready is None:
+            ready = self._ready[error.status] = self.ready(self.problem(error))
+        protocol.response_bytes(*ready)
+        return ready.status
 
     def problem(self, error: HttpError) -> Response:
         """Return the problem document (RFC 9457) of an error."""

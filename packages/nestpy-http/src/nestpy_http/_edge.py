@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nestpy_core import Compiler, EdgeEntry, Graph, Handler, Transport
@@ -12,7 +13,7 @@ from nestpy_core._verify import needs_of, reachable
 from nestpy_core.contracts import Endpoint
 from nestpy_core.errors import Problem
 
-from ._answer import SECURITY_HEADERS, Answers, Response
+from ._answer import SECURITY_HEADERS, Answers, Ready, Response
 from ._answering import may_be_response
 from ._arguments import Argument, ArgumentReader
 from ._asgi import asgi
@@ -25,7 +26,7 @@ from ._module import HttpModule
 from ._route import HandlerRouteCode, UnmatchedCode
 from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
-from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
+from .errors import BadRequestError, MethodNotAllowedError, NotFoundError, RouteError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ class HttpEdge:
             function = compiler.handler(route.handler, marker, route_code).function
             self.router.add(route.method, route.template, function)
         self._add_heads()
-        code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched)
+        intercepted = bool(self.graph.global_layers.get("interceptors"))
+        code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched, intercepted=intercepted)
         self.rsgi = self.router.kernel(compiler.unmatched(code).function)
 
     def _add_heads(self) -> None:
@@ -183,22 +185,46 @@ class HttpEdge:
 
     # -- what no route matched
 
-    def _not_matched(self, scope: Any) -> Response:
+    def _not_matched(self, scope: Any) -> Ready:
         path = scope.path
         if UNSAFE.search(path):
-            return self.answers.problem(BadRequestError("The path is not acceptable"))
-        allowed = self._allowed(path)
-        if not allowed:
-            return self.answers.problem(NotFoundError())
-        if scope.method == "OPTIONS":
-            return Response(status=204, headers=[("allow", ", ".join([*allowed, "OPTIONS"]))])
-        error: HttpError = MethodNotAllowedError(headers={"allow": ", ".join(allowed)})
-        return self.answers.problem(error)
+            return self._unacceptable
+        methods = tuple(self.router.methods(path))
+        if not methods:
+            return self._not_found
+        return self._options(methods) if scope.method == "OPTIONS" else self._not_allowed(methods)
 
-    def _allowed(self, path: str) -> list[str]:
-        methods = [method for method in self.router.methods(path) if method != "HEAD"]
-        if "GET" in methods:
-            methods.insert(methods.index("GET") + 1, "HEAD")
-        elif "HEAD" in self.router.methods(path):
-            methods.append("HEAD")
-        return methods
+    @functools.cached_property
+    def _unacceptable(self) -> Ready:
+        return self.answers.ready(self.answers.problem(BadRequestError("The path is not acceptable")))
+
+    @functools.cached_property
+    def _not_found(self) -> Ready:
+        return self.answers.ready(self.answers.problem(NotFoundError()))
+
+    # As many as the app has paths with other methods than their neighbours: bounded by its routes.
+    @functools.cached_property
+    def _not_allowed(self) -> Callable[[tuple[str, ...]], Ready]:
+        def answer(methods: tuple[str, ...]) -> Ready:
+            error = MethodNotAllowedError(headers={"allow": ", ".join(allowed(methods))})
+            return self.answers.ready(self.answers.problem(error))
+
+        return functools.cache(answer)
+
+    @functools.cached_property
+    def _options(self) -> Callable[[tuple[str, ...]], Ready]:
+        def answer(methods: tuple[str, ...]) -> Ready:
+            listed = ", ".join([*allowed(methods), "OPTIONS"])
+            return self.answers.ready(Response(status=204, headers=[("allow", listed)]))
+
+        return functools.cache(answer)
+
+
+def allowed(methods: Iterable[str]) -> list[str]:
+    """Return the methods of a path as ``Allow`` lists them: in order of declaration, HEAD after GET."""
+    listed = [method for method in methods if method != "HEAD"]
+    if "GET" in listed:
+        listed.insert(listed.index("GET") + 1, "HEAD")
+    elif "HEAD" in methods:
+        listed.append("HEAD")
+    return listed

@@ -9,7 +9,7 @@ from typing import Any
 from nestpy_core import Denial, DenialKind, ExecutionContext, Handler, Source
 from nestpy_core._names import name_of
 
-from ._answer import Answers, Response
+from ._answer import Answers, Ready, Response
 from ._answering import Answering, write_answer
 from ._arguments import Argument
 from ._context import HttpContext, Request
@@ -70,10 +70,10 @@ class RouteCode:
             logger.error("%s failed: %s", self.name, name_of(type(error.failure)), exc_info=error.failure)
             raise error
         try:
-            return self._answers.send(protocol, self._answers.problem(failure_error(error, self.name)), 500, [], None)
+            return self._answers.refuse(protocol, failure_error(error, self.name))
         except Exception:
             logger.exception("%s failed with an answer that cannot be sent", self.name)
-            return self._answers.send(protocol, self._answers.problem(HttpError(status=500)), 500, [], None)
+            return self._answers.refuse(protocol, HttpError(status=500))
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:
         """Write the extraction of this function's arguments."""
@@ -88,15 +88,31 @@ class RouteCode:
 class UnmatchedCode(RouteCode):
     """What answers 404, 405 and automatic OPTIONS, inside the global interceptors."""
 
-    def __init__(self, answers: Answers, schemas: Schemas, limit: int, find: Callable[[Any], Response]) -> None:
+    def __init__(
+        self, answers: Answers, schemas: Schemas, limit: int, find: Callable[[Any], Ready], *, intercepted: bool
+    ) -> None:
         super().__init__(answers, schemas, limit)
         self._find = find
+        self._intercepted = intercepted
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:
-        """Write the result itself: there is no handler."""
+        """Write the result itself: there is no handler. Interceptors get one that they may change."""
         del pipes
-        out.line(f"result = {out.constant(self._find, 'not_matched')}(scope)")
+        found = f"{out.constant(self._find, 'not_matched')}(scope)"
+        out.line(f"result = {found}.response()" if self._intercepted else f"result = {found}")
         return {}
+
+    def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
+        """Write what was decided at boot, unless interceptors may have changed it."""
+        if self._intercepted:
+            super().answer(out, plain=plain, context=context, observed=observed)
+            return
+        with out.block("if result.body:"):
+            out.line("protocol.response_bytes(*result)")
+        with out.block("else:"):
+            out.line("protocol.response_empty(result.status, result.headers)")
+        if observed:
+            out.line("outcome = result.status")
 
 
 class HandlerRouteCode(RouteCode):

@@ -99,14 +99,17 @@ class Router:
 
     def find(self, method: str, path: str) -> tuple[Route, list[str]] | None:
         """Return the parametrised route of *path* and the path's segments; the route checks its own segments."""
-        by_length = self._shapes.get(method)
-        if by_length is None:
-            return None
         segments = path.split("/")
-        for shape in by_length.get(len(segments), ()):
-            route = shape.routes.get(shape.key(segments))
-            if route is not None and segments[-1]:
-                return route, segments
+        route = self._parametrised(method, segments)
+        return None if route is None else (route, segments)
+
+    def _parametrised(self, method: str, segments: list[str]) -> Route | None:
+        by_length = self._shapes.get(method)
+        if by_length is not None and segments[-1]:
+            for shape in by_length.get(len(segments), ()):
+                route = shape.routes.get(shape.key(segments))
+                if route is not None:
+                    return route
         return None
 
     def kernel(self, unmatched: Route) -> Route:
@@ -134,6 +137,7 @@ class Router:
 
     def methods(self, path: str) -> Iterator[str]:
         """Yield the methods that serve *path*, in order of declaration."""
+        segments = path.split("/")
         for method, routes in self.static.items():
-            if path in routes or self.find(method, path) is not None:
+            if path in routes or self._parametrised(method, segments) is not None:
                 yield method
