@@ -51,6 +51,10 @@ class HandlerCode(Protocol):
     The names ``result``, ``error``, ``verdict``, ``context``, ``outcome``, ``failure`` and ``stack`` belong to core,
     and those that begin with an underscore to whoever got them from `Source`.
 
+    An edge that bounds its calls also has ``around(out, *, observed) -> AbstractContextManager[None]``: it writes
+    what stands around everything but the operation instruments, request scope and its clean-up included. What it
+    answers itself it tells them, where *observed*, through ``outcome``.
+
     Attributes:
         name: the function's name, any text.
         filename: what tracebacks call the file.
@@ -183,7 +187,8 @@ class _Function:
 
     def write(self) -> CompiledFunction:
         name = function_name(self.code.name)
-        with self.out.block(f"async def {name}({self.code.signature}):"), self._observed(), self._scoped():
+        head = f"async def {name}({self.code.signature}):"
+        with self.out.block(head), self._observed(), self._around(), self._scoped():
             with self.out.block("try:"):
                 self._outermost()
             with self.out.block("except Exception as error:"):
@@ -215,6 +220,10 @@ class _Function:
             yield
         with self.out.block("finally:"):
             self.out.line(call)
+
+    def _around(self) -> contextlib.AbstractContextManager[None]:
+        around: Callable[..., contextlib.AbstractContextManager[None]] | None = getattr(self.code, "around", None)
+        return contextlib.nullcontext() if around is None else around(self.out, observed=bool(self.operations))
 
     def _instrument(self, item: Instrument) -> str:
         bindings = self.graph.bindings_of(item.token)
