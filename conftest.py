@@ -6,11 +6,39 @@ import importlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import acceptance
 import pytest
+
+PASSED = pytest.StashKey[set[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the names of the tests that pass, for the acceptance rows."""
+    config.stash[PASSED] = set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember a test that passed."""
+    report = yield
+    if report.when == "call" and report.passed:
+        item.config.stash[PASSED].add(item.nodeid.partition("[")[0])
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run of everything in which an acceptance row went without its proof."""
+    config = session.config
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword or config.option.markexpr:
+        return
+    missing = acceptance.unproven(config.stash[PASSED])
+    if missing and session.exitstatus == pytest.ExitCode.OK:
+        sys.stderr.write("\nAcceptance rows without proof:\n" + "\n".join(f"  {line}" for line in missing) + "\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

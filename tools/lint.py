@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import acceptance
 import check_arrows
 import check_changelogs
 import check_compose
@@ -30,6 +31,7 @@ def findings(root: Path = ROOT, *, fix: bool = False) -> list[str]:
     found += check_readme.check(root / "README.md", all_of_them, fix=fix)
     found += check_compose.check(root / "docker-compose.yml")
     found += check_leftovers.check(root)
+    found += acceptance.check(root)
     return [finding.replace(f"{root}/", "") for finding in found]
 
 
