@@ -322,7 +322,7 @@ class BrokenController:
 @pytest.mark.parametrize(
     "path",
     [
-        *(f"/status/{status}" for status in (99, 0, -1, 600, 1000, 2**31, 2**63 - 1)),
+        *(f"/status/{status}" for status in (99, 0, -1, 100, 101, 199, 600, 1000, 2**31, 2**63 - 1)),
         "/header",
         "/header-name",
         "/nul",

@@ -60,13 +60,13 @@ def _lowered(name: str) -> str:
 
 
 def check_status(code: object) -> None:
-    """Refuse a status that is no HTTP status: granian would end its worker.
+    """Refuse a status that ends no request: granian would end its worker on 99, and hand the connection over on 101.
 
     Raises:
-        ResponseError: it is not an integer from 100 to 599.
+        ResponseError: it is not an integer from 200 to 599.
     """
-    if not isinstance(code, int) or not 100 <= code <= 599:
-        raise ResponseError(f"A response status must be from 100 to 599, not {code!r}")
+    if not isinstance(code, int) or not 200 <= code <= 599:
+        raise ResponseError(f"A response status must be from 200 to 599, not {code!r}")
 
 
 class Response:
@@ -74,7 +74,7 @@ class Response:
 
     Attributes:
         body: bytes, text, None, or anything that msgspec encodes as JSON.
-        status: from 100 to 599.
+        status: from 200 to 599.
         headers: pairs of name and value; a name may come twice.
         media_type: the ``Content-Type``; by default chosen by the body's type.
     """

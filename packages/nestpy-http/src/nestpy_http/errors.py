@@ -58,7 +58,7 @@ class RouteError(Problem):
 
 
 class ResponseError(NestPyError, ValueError):
-    """A handler's answer would not be valid HTTP: a status beyond 100 to 599, a line break in a header."""
+    """A handler's answer would not be valid HTTP: a status beyond 200 to 599, a line break in a header."""
 
 
 class HttpError(NestPyError):
