@@ -64,6 +64,7 @@ async def _send_all(transport: Any, first: str | bytes, chunks: AsyncGenerator[s
     finally:
         del transport  # granian ends a stream when its transport is freed, and a traceback would keep it
 
+
 async def _send(transport: Any, chunk: str | bytes) -> None:
     if isinstance(chunk, str):
         await transport.send_str(chunk)
