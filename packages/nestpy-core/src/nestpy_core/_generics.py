@@ -76,4 +76,6 @@ def specialise(hint: Any, variables: Variables) -> Any:
 
 def is_open(hint: Any) -> bool:
     """Say whether a hint still has a type variable of which nothing says what it stands for."""
+    if type(hint) is type:
+        return False
     return isinstance(hint, TypeVar) or (get_origin(hint) is not None and bool(getattr(hint, "__parameters__", ())))

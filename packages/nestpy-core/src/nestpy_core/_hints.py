@@ -228,6 +228,8 @@ def function_of(function: Any) -> Any:
 
 
 def _argument(parameter: inspect.Parameter, hint: Any, variables: Mapping[TypeVar, Any]) -> Argument:
+    if type(hint) is type:
+        return Argument(parameter.name, hint, parameter.default, parameter.kind)
     hint = hint.type if isinstance(hint, dataclasses.InitVar) else hint
     constant = EMPTY
     if get_origin(hint) is type and isinstance(get_args(hint)[0], TypeVar):
@@ -258,6 +260,8 @@ def is_injected(hint: Any) -> bool:
 
 def dependency_of(name: str, hint: Any) -> Dependency | None:
     """Read what a hint asks for; None when it asks for nothing that could be a token."""
+    if type(hint) is type and hint is not types.NoneType:  # the usual case, many times faster
+        return Dependency(name, hint)
     optional = False
     many = False
     for _ in range(6):

@@ -10,6 +10,8 @@ from typing import Any, Union, get_args, get_origin
 
 def name_of(token: object) -> str:
     """Return the short name of a class, a parametrised generic, a `Token` or a function."""
+    if isinstance(token, type) and token is not NoneType:
+        return token.__qualname__.rpartition("<locals>.")[2]
     origin = get_origin(token)
     if origin in (Union, UnionType):
         return " | ".join(name_of(argument) for argument in get_args(token))
@@ -18,8 +20,6 @@ def name_of(token: object) -> str:
         return f"{name_of(origin)}[{arguments}]"
     if token is NoneType:
         return "None"
-    if isinstance(token, type):
-        return token.__qualname__.rpartition("<locals>.")[2]
     qualified = getattr(token, "__qualname__", None)
     if isinstance(qualified, str):
         return qualified.rpartition("<locals>.")[2]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ("CompiledFunction", "Source")
 
 Slot = Callable[["Container"], Any]
+_OTHER = re.compile(r"\W+", flags=re.ASCII)
 
 
 class Source:
@@ -84,7 +85,7 @@ class Source:
 
 def identifier(text: str) -> str:
     """Turn any text into a Python identifier that begins with a letter."""
-    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "value"
+    name = (text if text.isascii() and text.isidentifier() else _OTHER.sub("_", text)).strip("_") or "value"
     if name[0].isdecimal():
         return f"n{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
