@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from nestpy_core import config, setting
+from nestpy_core import Secret, config, setting
 
 __all__ = ("HttpConfig",)
 
@@ -21,6 +21,27 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         prefix: put before every route's path, for instance ``/api``.
         max_body_bytes: the largest body that a route reads; over it the answer is 413.
         security_headers: whether every answer carries the five default security headers.
+        strict_headers: whether every request's headers are counted, measured and checked for contradictions.
+        hosts: the names that the app answers to, without a port; ``*.example.com`` stands for any below it.
+        cors_origins: the origins that may read answers, exactly; ``*`` for any. None by default.
+        cors_methods: what such an origin may ask.
+        cors_headers: the headers that it may send.
+        cors_exposed: the headers of answers that it may read beside the safelisted ones.
+        cors_credentials: whether it may send cookies.
+        cors_max_age: seconds that a browser may remember the grant.
+        csrf: whether requests that another site makes with the user's cookies are refused.
+        workers: processes that serve; with more than one, what is not HTTP runs in a process of its own.
+        header_timeout: seconds that a client may take for the head of a request, and leave a connection idle.
+        tls_cert: a file with the certificate chain in PEM; with ``tls_key`` the server speaks TLS, HTTP/2 included.
+        tls_key: a file with its private key in PEM, without a pass phrase.
+        tls_minimum: the oldest version of TLS.
+        tls_reload: seconds between two looks at the files; a pair that both looks found is taken into use.
+        redirect_hosts: the hosts (``name`` or ``name:port``) beside the app itself that redirects may lead to.
+        server_timing: whether every answer carries ``Server-Timing``; `HttpContext.timing` adds to it.
+        compression: whether answers of text over 1 KiB are compressed for clients that accept it.
+        cookie_secrets: the keys of signed cookies, at least 32 bytes each: the first signs, all of them verify.
+        sse_keep_alive: seconds after which an idle event stream is sent a comment.
+        sse_lifetime: seconds after which an event stream ends, so that its client connects again.
         runtime_threads: I/O threads of the server; two cost less CPU per request than one.
         backlog: connections that the kernel queues.
         backpressure: connections, idle ones included, that the server holds at once.
@@ -31,6 +52,27 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     prefix: Annotated[str, setting(shape=True)] = ""
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1024 * 1024
     security_headers: Annotated[bool, setting(shape=True)] = True
+    strict_headers: Annotated[bool, setting(shape=True)] = False
+    hosts: Annotated[tuple[str, ...], setting(shape=True)] = ()
+    cors_origins: Annotated[tuple[str, ...], setting(shape=True)] = ()
+    cors_methods: Annotated[tuple[str, ...], setting(shape=True)] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    cors_headers: Annotated[tuple[str, ...], setting(shape=True)] = ("authorization", "content-type")
+    cors_exposed: Annotated[tuple[str, ...], setting(shape=True)] = ()
+    cors_credentials: Annotated[bool, setting(shape=True)] = False
+    cors_max_age: Annotated[int, msgspec.Meta(ge=0), setting(shape=True)] = 600
+    csrf: Annotated[bool, setting(shape=True)] = True
+    workers: Annotated[int, msgspec.Meta(ge=1, le=256), setting(shape=True)] = 1
+    header_timeout: Annotated[float, msgspec.Meta(ge=0.1)] = 10.0
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_minimum: Literal["1.2", "1.3"] = "1.3"
+    tls_reload: Annotated[float, msgspec.Meta(ge=0.05)] = 60.0
+    redirect_hosts: Annotated[tuple[str, ...], setting(shape=True)] = ()
+    server_timing: Annotated[bool, setting(shape=True)] = False
+    compression: Annotated[bool, setting(shape=True)] = False
+    cookie_secrets: Secret[tuple[str, ...]] = Secret(())
+    sse_keep_alive: Annotated[float, msgspec.Meta(gt=0), setting(shape=True)] = 15.0
+    sse_lifetime: Annotated[float, msgspec.Meta(gt=0), setting(shape=True)] = 14400.0
     runtime_threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
     backlog: Annotated[int, msgspec.Meta(ge=128)] = 1024
     backpressure: Annotated[int, msgspec.Meta(ge=1)] = 65536

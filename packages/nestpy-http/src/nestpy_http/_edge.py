@@ -11,7 +11,7 @@ from typing import Any
 from nestpy_core import Compiler, EdgeEntry, Graph, Handler, Transport
 from nestpy_core._verify import needs_of, reachable
 from nestpy_core.contracts import Endpoint
-from nestpy_core.errors import Problem
+from nestpy_core.errors import ConfigurationError, Problem
 
 from ._answer import SECURITY_HEADERS, Answers, Ready, Response
 from ._answering import may_be_response
@@ -20,13 +20,16 @@ from ._asgi import asgi
 from ._config import HttpConfig
 from ._context import Request
 from ._controllers import ControllerMarker, RouteMarker
+from ._cors import Cors, cors_problems
 from ._endpoint import endpoint_handler
 from ._head import head_of
+from ._kernel import Kernel
 from ._module import HttpModule
+from ._request_shape import MAX_TARGET, METHODS, TARGET_TOO_LONG, RequestShape
 from ._route import HandlerRouteCode, UnmatchedCode
 from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
-from .errors import BadRequestError, MethodNotAllowedError, NotFoundError, RouteError
+from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,17 +65,24 @@ class HttpEdge:
         self.graph = graph
         self.config: HttpConfig = graph.sections.get(HttpConfig) or HttpConfig()
         self.schemas = Schemas(graph)
-        self.answers = Answers(SECURITY_HEADERS if self.config.security_headers else (), self.schemas.encode)
+        self.cors = Cors(self.config) if self.config.cors_origins else None
+        self.answers = Answers(self._base_headers(), self.schemas.encode, self.config.redirect_hosts)
         self.routes: list[MountedRoute] = []
         self.router = Router()
         self._problems: list[Problem] = []
         self._read()
+
+    def _base_headers(self) -> list[tuple[str, str]]:
+        headers = list(SECURITY_HEADERS) if self.config.security_headers else []
+        return [*headers, ("vary", "origin")] if self.cors is not None else headers
 
     # -- verify
 
     def verify(self) -> Iterable[Problem]:
         """Return what is wrong with routes, parameters and results."""
         yield from self._problems
+        for rule, hint in cors_problems(self.config):
+            yield ConfigurationError("http.cors_origins", rule, hints=(hint,))
         if not self.graph.has(HttpModule):
             yield RouteError(
                 f"`{self.graph.root.label}` has controllers, and no module serves them.",
@@ -158,7 +168,15 @@ class HttpEdge:
         self._add_heads()
         intercepted = bool(self.graph.global_layers.get("interceptors"))
         code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched, intercepted=intercepted)
-        self.rsgi = self.router.kernel(compiler.unmatched(code).function)
+        unmatched = compiler.unmatched(code).function
+        kernel = Kernel(self.router, unmatched, shape=self._shape(), cors=self.cors).compile()
+        compiler.functions.append(kernel)
+        self.rsgi = kernel.function
+
+    def _shape(self) -> RequestShape | None:
+        config = self.config
+        wanted = config.strict_headers or config.hosts
+        return RequestShape(config.hosts, strict=config.strict_headers) if wanted else None
 
     def _add_heads(self) -> None:
         """Serve HEAD wherever GET is served and HEAD is not, through the GET route's own function."""
@@ -185,10 +203,16 @@ class HttpEdge:
 
     # -- what no route matched
 
-    def _not_matched(self, scope: Any) -> Ready:
+    def _not_matched(self, scope: Any, refused: HttpError | Response | None) -> Ready:
+        if refused is not None:
+            return self.answers.ready(self.answers.problem(refused) if isinstance(refused, HttpError) else refused)
         path = scope.path
+        if len(path) > MAX_TARGET:
+            return self.answers.ready(self.answers.problem(TARGET_TOO_LONG))
         if UNSAFE.search(path):
             return self._unacceptable
+        if scope.method not in METHODS and scope.method not in self.router.static:
+            return self._not_implemented
         methods = tuple(self.router.methods(path))
         if not methods:
             return self._not_found
@@ -197,6 +221,10 @@ class HttpEdge:
     @functools.cached_property
     def _unacceptable(self) -> Ready:
         return self.answers.ready(self.answers.problem(BadRequestError("The path is not acceptable")))
+
+    @functools.cached_property
+    def _not_implemented(self) -> Ready:
+        return self.answers.ready(self.answers.problem(HttpError("This method is not implemented", status=501)))
 
     @functools.cached_property
     def _not_found(self) -> Ready:

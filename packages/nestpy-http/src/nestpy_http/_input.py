@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote_plus
 
-from .errors import BadRequestError, PayloadTooLargeError, UnsupportedMediaTypeError
+from ._request_shape import MAX_TARGET
+from .errors import BadRequestError, HttpError, PayloadTooLargeError, UnsupportedMediaTypeError
 
 MAX_QUERY_PARAMETERS = 100
 
@@ -85,7 +86,10 @@ def query_values(text: str) -> dict[str, str | list[str]]:
 
     Raises:
         BadRequestError: more than 100 parameters.
+        HttpError: 414, over 8 KiB.
     """
+    if len(text) > MAX_TARGET:
+        raise HttpError(f"The target is over {MAX_TARGET} bytes", status=414)
     if "&" not in text and "%" not in text and "+" not in text:
         name, _, value = text.partition("=")
         return {name: value}

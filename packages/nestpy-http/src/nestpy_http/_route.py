@@ -89,16 +89,19 @@ class UnmatchedCode(RouteCode):
     """What answers 404, 405 and automatic OPTIONS, inside the global interceptors."""
 
     def __init__(
-        self, answers: Answers, schemas: Schemas, limit: int, find: Callable[[Any], Ready], *, intercepted: bool
+        self, answers: Answers, schemas: Schemas, limit: int, find: Callable[..., Ready], *, intercepted: bool
     ) -> None:
         super().__init__(answers, schemas, limit)
         self._find = find
         self._intercepted = intercepted
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:
-        """Write the result itself: there is no handler. Interceptors get one that they may change."""
+        """Write the result itself: there is no handler. Interceptors get one that they may change.
+
+        The third parameter of this function is what the kernel refuses with, or None.
+        """
         del pipes
-        found = f"{out.constant(self._find, 'not_matched')}(scope)"
+        found = f"{out.constant(self._find, 'not_matched')}(scope, segments)"
         out.line(f"result = {found}.response()" if self._intercepted else f"result = {found}")
         return {}
 

@@ -80,7 +80,7 @@ class Router:
 
     def __init__(self) -> None:
         self.static: dict[str, dict[str, Route]] = {}
-        self._shapes: dict[str, dict[int, list[_Shape]]] = {}
+        self.shapes: dict[str, dict[int, list[_Shape]]] = {}
 
     def add(self, method: str, template: Template, route: Route) -> None:
         """Serve *route* at *template*; a later one of the same method and shape replaces it."""
@@ -89,7 +89,7 @@ class Router:
             self.static[method][template.text] = route
             return
         literals = template.literals()
-        shapes = self._shapes.setdefault(method, {}).setdefault(template.text.count("/") + 1, [])
+        shapes = self.shapes.setdefault(method, {}).setdefault(template.text.count("/") + 1, [])
         shape = next((one for one in shapes if one.literals == literals), None)
         if shape is None:
             shape = _Shape(literals, itemgetter(*literals) if literals else lambda _: None)
@@ -104,36 +104,13 @@ class Router:
         return None if route is None else (route, segments)
 
     def _parametrised(self, method: str, segments: list[str]) -> Route | None:
-        by_length = self._shapes.get(method)
+        by_length = self.shapes.get(method)
         if by_length is not None and segments[-1]:
             for shape in by_length.get(len(segments), ()):
                 route = shape.routes.get(shape.key(segments))
                 if route is not None:
                     return route
         return None
-
-    def kernel(self, unmatched: Route) -> Route:
-        """Return the function that every request enters: it picks the route and returns its coroutine."""
-        static = self.static
-        shapes = self._shapes
-
-        def kernel(scope: Any, protocol: Any) -> Any:
-            method, path = scope.method, scope.path
-            routes = static.get(method)
-            if routes is not None:
-                route = routes.get(path)
-                if route is not None:
-                    return route(scope, protocol, None)
-                by_length = shapes.get(method)
-                if by_length is not None:
-                    segments = path.split("/")
-                    for shape in by_length.get(len(segments), ()):
-                        route = shape.routes.get(shape.key(segments))
-                        if route is not None and segments[-1]:
-                            return route(scope, protocol, segments)
-            return unmatched(scope, protocol, None)
-
-        return kernel
 
     def methods(self, path: str) -> Iterator[str]:
         """Yield the methods that serve *path*, in order of declaration."""
