@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._parameters import (
         Body as Body, Cookie as Cookie, Header as Header, Path as Path, Query as Query, param as param,
     )
+    from ._redirect import redirect as redirect
     from .errors import (
         BadRequestError as BadRequestError, ConflictError as ConflictError, ForbiddenError as ForbiddenError,
         GoneError as GoneError, HttpError as HttpError, InternalServerError as InternalServerError,
@@ -35,7 +36,7 @@ __all__ = [
     "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError",
     "ServiceUnavailableError", "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError",
     "UnsupportedMediaTypeError", "controller", "delete", "get", "head", "header", "http_code", "options", "param",
-    "patch", "post", "put",
+    "patch", "post", "put", "redirect",
 ]
 
 _NAMES_OF_MODULES = {
@@ -47,6 +48,7 @@ _NAMES_OF_MODULES = {
     "_headers": "Headers",
     "_module": "HttpModule",
     "_parameters": "Body Cookie Header Path Query param",
+    "_redirect": "redirect",
     "errors": (
         "BadRequestError ConflictError ForbiddenError GoneError HttpError InternalServerError InvalidInputError "
         "MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError RequestTimeoutError ResponseError "

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
+from nestpy_core._metadata import attach
 from nestpy_core.contracts import EndpointAnswer
 
-from .errors import HttpError, ResponseError
+from ._cookies import cookie
+from .errors import BadRequestError, HttpError, ResponseError
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ._context import HttpContext
+    from ._cookies import CookieAttributes
 
 __all__ = ("Response",)
 
 Headers = list[tuple[str, str]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
@@ -79,7 +85,7 @@ class Response:
         media_type: the ``Content-Type``; by default chosen by the body's type.
     """
 
-    __slots__ = ("body", "headers", "media_type", "status")
+    __slots__ = ("_host", "body", "headers", "media_type", "status")
 
     def __init__(
         self,
@@ -93,6 +99,21 @@ class Response:
         self.status = status
         self.headers: Headers = list(headers.items() if isinstance(headers, Mapping) else headers)
         self.media_type = media_type
+        self._host: str | None = None
+
+    def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieAttributes]) -> None:
+        """Set a cookie, by default ``__Host-<name>``; see `ResponseDraft.set_cookie`."""
+        self.headers.append(("set-cookie", cookie(name, value, **attributes)))
+
+    def delete_cookie(self, name: str, **attributes: Unpack[CookieAttributes]) -> None:
+        """Make the client forget a cookie that was set with the same *attributes*."""
+        attributes["max_age"] = 0
+        self.headers.append(("set-cookie", cookie(name, "", **attributes)))
+
+    def __call__(self, function: F) -> F:
+        """Answer with this where *function* returns None; what makes `redirect` a decorator."""
+        attach(function, "http_response", self)
+        return function
 
 
 class ResponseDraft(msgspec.Struct, eq=False):
@@ -142,6 +163,25 @@ class ResponseDraft(msgspec.Struct, eq=False):
             self.plain = False
         self._headers.append((name, value))
 
+    def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieAttributes]) -> None:
+        """Set a cookie: by default ``__Host-<name>``, ``Secure``, ``HttpOnly``, ``SameSite=Lax``, ``Path=/``.
+
+        Args:
+            name: without ``__Host-``.
+            value: printable ASCII without space, quote, comma, semicolon and backslash.
+            attributes: ``max_age`` in seconds, ``path``, ``domain``, ``secure``, ``http_only``, ``same_site`` and
+                ``prefix``, which ``False`` leaves ``__Host-`` out for.
+
+        Raises:
+            ResponseError: a character that no cookie may hold, attributes that contradict each other, over 4,096 bytes.
+        """
+        self._headers.append(("set-cookie", cookie(name, value, **attributes)))
+
+    def delete_cookie(self, name: str, **attributes: Unpack[CookieAttributes]) -> None:
+        """Make the client forget a cookie that was set with the same *attributes*."""
+        attributes["max_age"] = 0
+        self._headers.append(("set-cookie", cookie(name, "", **attributes)))
+
     def onto(self, headers: Headers) -> Headers:
         """Return *headers* with this draft's in the place of those of the same name."""
         own = {name for name, _ in self._headers}
@@ -163,8 +203,11 @@ class Ready(NamedTuple):
 class Answers:
     """Writes the answers of one app: problems, built responses and whatever an interceptor made of a result."""
 
-    def __init__(self, base: Sequence[tuple[str, str]], encode: Callable[[Any], bytes]) -> None:
+    def __init__(
+        self, base: Sequence[tuple[str, str]], encode: Callable[[Any], bytes], redirect_hosts: Collection[str] = ()
+    ) -> None:
         self.base: Headers = list(base)
+        self.redirect_hosts = frozenset(redirect_hosts)
         self._encode = encode
         self._ready: dict[int, Ready] = {}
 
@@ -184,6 +227,8 @@ class Answers:
         if isinstance(result, EndpointAnswer):
             result = Response(result.body, result.status, result.headers)
         response = result if isinstance(result, Response) else Response(result, status, extra)
+        if response._host is not None and response._host not in self.redirect_hosts:  # noqa: SLF001  # of this module
+            raise BadRequestError("The target of the redirect is not acceptable")
         code = response.status
         headers = response.headers
         if draft is not None:

@@ -28,9 +28,15 @@ class Answering:
         self._handler = handler
         self.status = status_of(handler, method)
         self.extra: list[tuple[str, str]] = list(reversed(read(handler.function, "http_headers", ())))
+        self._declared: Response | None = read(handler.function, "http_response")
 
     def write(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write what answers with ``result``; the flags are those of `HandlerCode.answer`."""
+        if self._declared is not None:
+            with out.block("if result is None:"):
+                out.line(f"result = {out.constant(self._declared, 'declared')}")
+            self._general(out, context=context, observed=observed)
+            return
         if inspect.isasyncgenfunction(self._handler.function):
             self._stream(out, context=context, observed=observed)
             return
