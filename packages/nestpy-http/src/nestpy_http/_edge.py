@@ -29,6 +29,7 @@ from ._request_shape import MAX_TARGET, METHODS, TARGET_TOO_LONG, RequestShape
 from ._route import HandlerRouteCode, UnmatchedCode
 from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
+from ._tls import half_pair
 from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
 
 
@@ -89,6 +90,9 @@ class HttpEdge:
                 hints=(f"add `HttpModule.for_root()` to `imports=` of `{self.graph.root.label}`",),
             )
         yield from self._collisions()
+        half = half_pair(self.config)
+        if half is not None:
+            yield half
 
     def _read(self) -> None:
         reader = ArgumentReader(self.schemas)

@@ -1,117 +1,143 @@
-"""Serves the HTTP edge with granian, embedded in the app's own event loop."""
+"""Serves the HTTP edge: opens the listener, runs the server on it, renews its certificate, drains it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from nestpy_core import Serving
-from nestpy_core.errors import NestPyError
+from nestpy_core.errors import ConfigurationError, NestPyError
+
+from ._engine import Engine
+from ._listener import listen, url_of
+from ._tls import Pair, TlsFiles
 
 if TYPE_CHECKING:
+    from ._config import HttpConfig
     from ._edge import HttpEdge
 
 logger = logging.getLogger("nestpy.http")
 
 
 class HttpServer:
-    """The listener of one app."""
+    """The listener of one app.
+
+    Attributes:
+        processes: how many of them serve one socket.
+    """
 
     name = "http"
 
     def __init__(self, edge: HttpEdge) -> None:
         self._edge = edge
+        self._listener: socket.socket | None = None
+        self._engines: list[Engine] = []
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve; with one the app's own does."""
+        return self._edge.config.workers
+
+    def share(self) -> socket.socket:
+        """Open what all processes serve: one socket, so that a connection waits for whichever is free."""
+        config = self._edge.config
+        return listen(config.host, config.port, config.backlog)
+
+    def adopt(self, shared: socket.socket) -> None:
+        """Serve a socket that another process opened."""
+        self._listener = shared
 
     async def serve(self, serving: Serving) -> None:
         """Listen until the app stops, then let running requests finish.
 
         Raises:
-            NestPyError: the address cannot be bound.
+            NestPyError: the address cannot be bound, or the server does not start.
+            ConfigurationError: the certificate or the key cannot be used.
         """
-        config = self._edge.graph.sections.get(type(self._edge.config), self._edge.config)
-        port = _claim(config.host, config.port)
-        server = Server(
-            _Target(self._edge),
-            address=config.host,
-            port=port,
-            interface=Interfaces.RSGI,
-            runtime_threads=config.runtime_threads,
-            backlog=config.backlog,
-            backpressure=config.backpressure,
-            websockets=False,
-            log_enabled=False,
-        )
-        task = asyncio.create_task(server.serve())
+        config: HttpConfig = self._edge.graph.sections.get(type(self._edge.config), self._edge.config)
+        self._check_late(config)
+        files = TlsFiles.of(config)
+        pair = None if files is None else files.read()
+        listener = self._listener or listen(config.host, config.port, config.backlog)
         try:
-            await _listening(config.host, port, task)
-            logger.info("listening on http://%s:%d", _shown(config.host), port)
+            await self._start_engine(listener, config, files)
+            logger.info("listening on %s", url_of(listener, tls=files is not None))
             serving.ready()
-            stop = asyncio.create_task(serving.stopping.wait())
-            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
+            await self._until_stopping(serving, listener, config, files, pair)
         finally:
-            server.stop()  # type: ignore[no-untyped-call]  # granian's own
-            await _ended(task)
+            listener.close()
+            self._listener = None
+            await self._stop_engines()
 
+    def _check_late(self, config: HttpConfig) -> None:
+        early = self._edge.config
+        if self._listener is not None and (early.host, early.port) != (config.host, config.port):
+            rule = "must not come from `for_root_async` with several workers: the socket is bound before they start"
+            raise ConfigurationError("http.port", rule, hints=("give it to `for_root` or to the environment",))
 
-async def _ended(server: asyncio.Task[None]) -> None:
-    """Wait for running requests; cancelled at the deadline, cancel them: they clean up before providers do."""
-    try:
-        await asyncio.wait({server})
-    except asyncio.CancelledError:
-        for task in asyncio.all_tasks():
-            if getattr(task.get_coro(), "__name__", "") == "future_watcher":  # granian's, one for each request
+    # -- serving
+
+    async def _start_engine(self, listener: socket.socket, config: HttpConfig, files: TlsFiles | None) -> None:
+        engine = Engine(listener, self._edge.rsgi, config, files)
+        await engine.start()
+        self._engines.append(engine)
+
+    async def _until_stopping(
+        self, serving: Serving, listener: socket.socket, config: HttpConfig, files: TlsFiles | None, pair: Pair | None
+    ) -> None:
+        stop = asyncio.ensure_future(serving.stopping.wait())
+        beside = [asyncio.ensure_future(self._close_connections(serving))]
+        if files is not None and pair is not None:
+            beside.append(asyncio.ensure_future(self._renew(listener, config, files, pair)))
+        try:
+            while not stop.done():
+                newest = self._engines[-1]
+                await asyncio.wait({newest.ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+                if newest.ended.done() and newest is self._engines[-1] and not stop.done():
+                    raise NestPyError("The HTTP server ended by itself") from newest.ended.exception()
+        finally:
+            for task in (stop, *beside):
                 task.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait({server}, timeout=1)
-        raise
-    server.result()
 
+    async def _close_connections(self, serving: Serving) -> None:
+        await serving.draining.wait()
+        for engine in self._engines:
+            engine.close_connections()
 
-class _Target:
-    """What granian calls: the kernel itself, without the app around it."""
+    # -- a new certificate
 
-    def __init__(self, edge: HttpEdge) -> None:
-        self.__rsgi__ = edge.rsgi
+    async def _renew(self, listener: socket.socket, config: HttpConfig, files: TlsFiles, pair: Pair) -> None:
+        """Look at the files now and then; a new pair gets a new server on the same socket, so nothing is lost."""
+        seen: Pair | None = None
+        while True:
+            await anyio.sleep(config.tls_reload)
+            found, seen = await anyio.to_thread.run_sync(files.renewed, pair, seen)
+            if found is None:
+                continue
+            try:
+                await self._start_engine(listener, config, files)
+            except Exception:
+                logger.exception("the new certificate does not serve; the old one stays")
+                continue
+            pair = found
+            logger.info("serving with the renewed certificate")
+            self._engines = [engine for engine in self._engines if not engine.ended.done()]
+            for old in self._engines[:-1]:
+                old.ask_to_stop()
 
+    # -- the end
 
-def _claim(host: str, port: int) -> int:
-    """Check that nobody listens there: granian shares a port silently, and cannot report the one it chose for 0."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    async def _stop_engines(self) -> None:
+        """Wait for running requests; at the deadline cancel them, and see them clean up before providers do."""
+        ended = {engine.ended for engine in self._engines}
         try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise NestPyError(
-                f"`{host}:{port}` cannot be bound: {error.strerror}.\n"
-                f"Hint: stop what listens there, or set `NESTPY_HTTP__PORT`"
-            ) from error
-        return int(probe.getsockname()[1])
-
-
-async def _listening(host: str, port: int, task: asyncio.Task[Any]) -> None:
-    """Wait until the port answers: granian's `serve` does not say when."""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # a comparison, not a bind
-    for _ in range(500):
-        if task.done():
-            await task
-            raise NestPyError(f"The server on `{host}:{port}` ended before it listened")
-        try:
-            _, writer = await asyncio.open_connection(target, port)
-        except OSError:
-            await asyncio.sleep(0.005)
-            continue
-        writer.close()
-        return
-    raise NestPyError(f"The server on `{host}:{port}` did not listen within 2.5 s")
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+            await asyncio.gather(*(engine.stop(self._edge.answers) for engine in self._engines))
+        finally:
+            self._engines = []
+            if ended:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait(ended, timeout=1)

@@ -1,0 +1,186 @@
+"""Runs granian on a socket of ours, inside the app's own loop, and knows the requests it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.server.embed import Server
+
+from nestpy_core.errors import NestPyError
+
+from .errors import ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from ._answer import Answers
+    from ._config import HttpConfig
+    from ._router import Route
+    from ._tls import TlsFiles
+
+_CLOSE = ("connection", "close")
+_MAX_HEADERS = 64 * 1024
+
+
+class Engine:
+    """One granian server; several in turn, or side by side, may serve one socket.
+
+    Args:
+        listener: stays the caller's; the server closes its own copy when it stops.
+        answer: the kernel.
+        config: limits and time-outs.
+        tls: what to encrypt with; None serves plain HTTP/1.1.
+
+    Attributes:
+        ended: done when nothing of it runs any more; `start` makes it.
+    """
+
+    ended: asyncio.Task[None]
+
+    def __init__(self, listener: socket.socket, answer: Route, config: HttpConfig, tls: TlsFiles | None) -> None:
+        self._target = _Target(answer)
+        self._server = _Adopting(
+            self._target,
+            listener=listener,
+            interface=Interfaces.RSGI,
+            runtime_threads=config.runtime_threads,
+            http=HTTPModes.http1 if tls is None else HTTPModes.auto,
+            http1_settings=HTTP1Settings(header_read_timeout=int(config.header_timeout * 1000)),
+            http2_settings=HTTP2Settings(max_headers_size=_MAX_HEADERS),
+            websockets=False,
+            backlog=config.backlog,
+            backpressure=config.backpressure,
+            log_enabled=False,
+            ssl_cert=None if tls is None else tls.cert,
+            ssl_key=None if tls is None else tls.key,
+            ssl_protocol_min=SSLProtocols.tls13 if config.tls_minimum == "1.3" else SSLProtocols.tls12,
+        )
+
+    async def start(self) -> None:
+        """Return once the server accepts.
+
+        Raises:
+            NestPyError: it does not.
+        """
+        loop = asyncio.get_running_loop()
+        self.ended = loop.create_task(self._server.serve())
+        entered = loop.create_task(self._target.entered.wait())
+        await asyncio.wait({self.ended, entered}, return_when=asyncio.FIRST_COMPLETED)
+        entered.cancel()
+        # The worker enters the target and starts its threads in one step of the loop: it runs now, or it failed.
+        workers: list[Any] = self._server.wrks
+        if not (workers and workers[0].is_alive()):
+            await asyncio.wait({self.ended}, timeout=1)
+            cause = self.ended.exception() if self.ended.done() else None
+            raise NestPyError("The HTTP server did not start") from cause
+
+    def close_connections(self) -> None:
+        """Tell each client with its next answer that the connection ends there."""
+        self._target.answer = _closing(self._target.answer)
+
+    def ask_to_stop(self) -> None:
+        """Accept no more, close idle connections, finish what runs."""
+        self._server.stop()  # type: ignore[no-untyped-call]  # granian's own
+
+    async def stop(self, answers: Answers) -> None:
+        """Stop and wait for what runs; cancelled, end that with 503 where nothing was sent."""
+        self.ask_to_stop()
+        try:
+            await asyncio.wait({self.ended})
+        except asyncio.CancelledError:
+            for task, protocol in self._running():
+                with contextlib.suppress(RuntimeError):  # an answer has begun, or the client has gone
+                    answers.refuse(protocol, ServiceUnavailableError("The server is stopping"))
+                task.cancel()
+            raise
+
+    def _running(self) -> Iterator[tuple[asyncio.Task[Any], Any]]:
+        """Yield the task and the protocol of each request, read from granian's own coroutine.
+
+        A table of our own would cost every request something for the sake of those few that outlive a drain.
+        """
+        for task in asyncio.all_tasks():
+            frame = getattr(task.get_coro(), "cr_frame", None)
+            if frame is None or frame.f_code.co_name != "future_watcher":
+                continue
+            names = frame.f_locals
+            if names.get("inner") == self._target.__rsgi__:
+                yield task, names["watcher"].proto
+
+
+class _Adopting(Server):
+    """granian's embedded server on a socket that is bound already."""
+
+    def __init__(self, target: _Target, *, listener: socket.socket, **options: Any) -> None:
+        super().__init__(target, **options)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        # The server's threads own what they are given and close it when they stop: a copy.
+        adopt: Any = SocketHolder  # its stub knows no arguments
+        self._shd = adopt(os.dup(self._listener.fileno()), False, self.backlog)
+
+
+class _Target:
+    """What granian calls: the kernel itself, without the app around it."""
+
+    def __init__(self, answer: Route) -> None:
+        self.answer = answer
+        self.entered = asyncio.Event()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.entered.set()
+
+    def __rsgi__(self, scope: Any, protocol: Any) -> Any:
+        return self.answer(scope, protocol)
+
+
+def _closing(answer: Route) -> Route:
+    """Return *answer* with ``Connection: close`` on everything it sends over HTTP/1."""
+
+    def closing(scope: Any, protocol: Any) -> Any:
+        return answer(scope, protocol if scope.http_version == "2" else _ClosingProtocol(protocol))
+
+    return cast("Route", closing)
+
+
+class _ClosingProtocol:
+    """An RSGI protocol that adds ``Connection: close`` to its answer."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __call__(self) -> Any:
+        return self._inner()
+
+    def __aiter__(self) -> Any:
+        return self._inner.__aiter__()
+
+    def client_disconnect(self) -> Any:
+        return self._inner.client_disconnect()
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> Any:
+        return self._inner.response_empty(status, [*headers, _CLOSE])
+
+    def response_str(self, status: int, headers: list[tuple[str, str]], body: str) -> Any:
+        return self._inner.response_str(status, [*headers, _CLOSE], body)
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> Any:
+        return self._inner.response_bytes(status, [*headers, _CLOSE], body)
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> Any:
+        return self._inner.response_file(status, [*headers, _CLOSE], file)
+
+    def response_file_range(self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int) -> Any:
+        return self._inner.response_file_range(status, [*headers, _CLOSE], file, start, end)
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Any:
+        return self._inner.response_stream(status, [*headers, _CLOSE])
