@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._names import name_of
+from ._record import Record
 from ._setting_types import annotations_in
 from .errors import DefinitionError
 
@@ -24,8 +25,7 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class SettingMeta:
+class SettingMeta(Record, frozen=True):
     """What `setting` leaves in an ``Annotated``; msgspec ignores it."""
 
     alias: str | None = None
@@ -33,8 +33,7 @@ class SettingMeta:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigField:
+class ConfigField(Record, frozen=True):
     """One setting of a section, as the loader sees it."""
 
     namespace: str

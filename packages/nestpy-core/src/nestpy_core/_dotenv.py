@@ -8,7 +8,8 @@ is interpolated, a value never spans lines, and the last of two equal names wins
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from ._record import Record
 
 _LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=(?P<rest>.*)", re.DOTALL)
 _QUOTED = re.compile(
@@ -20,8 +21,7 @@ _ESCAPE = re.compile(r'\\([ntr\\"])')
 _EXPANDED = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"'}
 
 
-@dataclass(frozen=True, slots=True)
-class Dotenv:
+class Dotenv(Record, frozen=True):
     """What one file says: its values, and the numbers of the lines that say nothing readable."""
 
     values: dict[str, str]

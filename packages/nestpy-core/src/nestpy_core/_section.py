@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from ._config import ConfigMeta, config_meta
 from ._names import name_of, qualified
+from ._record import Record
 from .errors import ConfigurationError, DefinitionError
 
 __all__ = ("Pin", "Section")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Pin:
+class Pin(Record, frozen=True):
     """Values that code gives to a section.
 
     Attributes:
@@ -28,8 +27,7 @@ class Pin:
         return f"<Pin of {', '.join(self.values)} by {self.origin}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Record, frozen=True):
     """One configuration class that an application loads, with the values its code gives.
 
     Attributes:

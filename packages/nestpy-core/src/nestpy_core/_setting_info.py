@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ._record import Record
 from ._section import Pin, Section
 from ._setting_lookup import find
 from ._setting_sources import DEFAULT_PREFIX
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from ._settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class SettingInfo:
+class SettingInfo(Record, frozen=True):
     """One setting as text. ``source`` says what decides it at present and is empty without settings."""
 
     name: str

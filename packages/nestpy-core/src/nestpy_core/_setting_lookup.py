@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ._record import Record
 from ._setting_values import from_text, from_value
 
 if TYPE_CHECKING:
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from ._setting_sources import Layer, Sources
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Found:
+class Found(Record, frozen=True):
     """One value, where it came from, and whether it is the text of a variable or given in code."""
 
     value: object
@@ -32,6 +31,8 @@ class Found:
         if self.variable:
             return from_text(str(self.value), field.type)
         return from_value(self.value, field.type, code=self.code)
+
+    __repr__ = object.__repr__  # a Struct's own would show values
 
 
 def find(sources: Sources, field: ConfigField, pins: Sequence[Pin] = ()) -> Found | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ._dotenv import Dotenv, parse_dotenv
+from ._record import Record
 from .errors import ConfigurationError
 
 DEFAULT_PREFIX = "NESTPY"
@@ -26,8 +27,7 @@ _PREFIX = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 _POSITION = re.compile(r"at (line \d+, column \d+|end of document)")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Layer:
+class Layer(Record, frozen=True):
     """One file of the cascade, or the real environment, as names and texts."""
 
     label: str
@@ -37,9 +37,10 @@ class Layer:
         """Say where a variable stands, for messages."""
         return f"`{name}` in `{self.label}`" if self.label else f"`{name}`"
 
+    __repr__ = object.__repr__  # a Struct's own would show values
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Sources:
+
+class Sources(Record, frozen=True):
     """A snapshot of every source. Its `repr` shows no value."""
 
     environment: str

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._names import name_of
+from ._record import Record
 from ._section import Pin, Section, merged, pin_problems, shape_problems, shared
 from ._section_build import build_section
 from ._setting_lookup import Found, find, hidden_by
@@ -29,8 +30,7 @@ class _Filled:
     problems: list[ConfigurationError] = dataclass_field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class Settings(Record, frozen=True, eq=False):
     """A snapshot of the environment, the ``.env`` cascade and the TOML file, which fills sections.
 
     Per field the first of these decides: the real environment, a value given in code, the ``.env``

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ._record import Record
 from ._setting_sources import DEFAULT_PREFIX, PREFIX_VARIABLE, Sources
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ __all__ = ("UnknownSetting",)
 _RESERVED = ("ENV", "CONFIG_FILE", "LOG", "LOG__LEVEL", "LOG__FORMAT")
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownSetting:
+class UnknownSetting(Record, frozen=True):
     """A variable or a key of the TOML file that no loaded section reads.
 
     Attributes:
