@@ -27,8 +27,8 @@ def test_an_undrawn_requirement_is_found_even_in_an_extra(monorepo) -> None:
     package = monorepo.add("nestpy-foo")
     monorepo.edit(
         "packages/nestpy-foo/pyproject.toml",
-        "\n[project.urls]",
-        '\n[project.optional-dependencies]\nmore = ["nestpy_orm[fast] >=0.1,<0.2"]\n\n[project.urls]',
+        "\n[tool.hatch.build.targets.wheel]",
+        '\n[project.optional-dependencies]\nmore = ["nestpy_orm[fast] >=0.1,<0.2"]\n\n[tool.hatch.build.targets.wheel]',
     )
     (problem,) = check(package)
     assert problem.endswith("pyproject.toml: `nestpy-foo` must not depend on `nestpy-orm`")

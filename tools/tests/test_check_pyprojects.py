@@ -31,9 +31,9 @@ def test_what_a_distribution_decides_for_itself_may_differ(monorepo) -> None:
     package = monorepo.add("nestpy-foo")
     monorepo.edit(
         "packages/nestpy-foo/pyproject.toml",
-        "\n[project.urls]",
+        "\n[tool.hatch.build.targets.wheel]",
         '\n[project.scripts]\nfoo = "nestpy_foo._command:main"\n\n[project.entry-points.pytest11]\nfoo = "x"\n\n'
-        '[project.optional-dependencies]\nextra = ["anyio"]\n\n[project.urls]',
+        '[project.optional-dependencies]\nextra = ["anyio"]\n\n[tool.hatch.build.targets.wheel]',
     )
     assert check_template(package) == []
 

@@ -9,7 +9,7 @@ import msgspec
 from ._provider import injectable
 
 if TYPE_CHECKING:
-    from ._handler import Handler
+    from ._handler import Handler  # noqa: TC004  # only a decoder reads a Struct's hints
 
 __all__ = ("ExecutionContext", "Reflector")
 
