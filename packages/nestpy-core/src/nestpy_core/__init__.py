@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ._graph import Binding as Binding, Graph as Graph, LayerUse as LayerUse, ModuleNode as ModuleNode
     from ._handler import (
         Handler as Handler, HandlerMarker as HandlerMarker, HostMarker as HostMarker, Parameter as Parameter,
-        blocking as blocking, declare_handler as declare_handler, declare_host as declare_host,
+        ParameterOptions as ParameterOptions, blocking as blocking, declare_handler as declare_handler,
+        declare_host as declare_host,
     )
     from ._hooks import (
         Carrier as Carrier, Edge as Edge, EdgeEntry as EdgeEntry, Hooks as Hooks, Transport as Transport,
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
         on_module_destroy as on_module_destroy, on_module_init as on_module_init,
     )
     from ._module import DynamicModule as DynamicModule, dynamic as dynamic, module as module
+    from ._pipes import (
+        DefaultValue as DefaultValue, Lowercase as Lowercase, ParseArray as ParseArray, ParseBool as ParseBool,
+        ParseDate as ParseDate, ParseEnum as ParseEnum, ParseFloat as ParseFloat, ParseInt as ParseInt,
+        ParseUUID as ParseUUID, Trim as Trim, Uppercase as Uppercase, Validate as Validate,
+        ValidationPipe as ValidationPipe,
+    )
     from ._provider import (
         Inject as Inject, Provider as Provider, Scope as Scope, Token as Token, injectable as injectable,
         provide as provide, provide_generic as provide_generic,
@@ -62,14 +69,16 @@ if TYPE_CHECKING:
 __all__ = [
     "APP_FILTER", "APP_GUARD", "APP_INTERCEPTOR", "APP_PIPE", "AccessError", "Actor", "All", "AnyOf", "App",
     "AppConfig", "Binding", "BootError", "Carrier", "Compare", "CompiledFunction", "Compiler", "Condition",
-    "ConfigurationError", "Container", "Context", "CycleError", "DefinitionError", "Denial", "DenialKind",
-    "DuplicateProviderError", "DynamicModule", "Edge", "EdgeEntry", "Endpoint", "EndpointAnswer", "EndpointRequest",
-    "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker",
-    "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "MissingProviderError",
-    "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError", "OccurrenceStore", "Operation",
-    "Outbox", "Parameter", "Pin", "Pipe", "PluginError", "PostureError", "Problem", "Provider", "Record", "Reflector",
-    "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token",
-    "Transport", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "ViolationsError",
+    "ConfigurationError", "Container", "Context", "CycleError", "DefaultValue", "DefinitionError", "Denial",
+    "DenialKind", "DuplicateProviderError", "DynamicModule", "Edge", "EdgeEntry", "Endpoint", "EndpointAnswer",
+    "EndpointRequest", "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerCode",
+    "HandlerError", "HandlerMarker", "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor",
+    "LayerUse", "Lowercase", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not",
+    "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "Parameter", "ParameterOptions", "ParseArray",
+    "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID", "Pin", "Pipe", "PluginError",
+    "PostureError", "Problem", "Provider", "Record", "Reflector", "SchemaSupport", "Scope", "ScopeError", "Secret",
+    "Section", "Serving", "Settings", "Source", "StartError", "Token", "Transport", "Trim", "UnitOfWork",
+    "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError",
     "before_application_shutdown", "blocking", "catch", "config", "declare_handler", "declare_host", "dynamic",
     "handler_of", "hookimpl", "injectable", "meta", "module", "on_application_bootstrap", "on_application_shutdown",
     "on_module_destroy", "on_module_init", "provide", "provide_generic", "public", "setting", "use_filters",
@@ -84,7 +93,7 @@ _NAMES_OF_MODULES = {
     "_container": "Container Context",
     "_context": "ExecutionContext Reflector",
     "_graph": "Binding Graph LayerUse ModuleNode",
-    "_handler": "Handler HandlerMarker HostMarker Parameter blocking declare_handler declare_host",
+    "_handler": "Handler HandlerMarker HostMarker Parameter ParameterOptions blocking declare_handler declare_host",
     "_hooks": "Carrier Edge EdgeEntry Hooks Transport hookimpl",
     "_layer": (
         "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe catch "
@@ -94,6 +103,10 @@ _NAMES_OF_MODULES = {
         "before_application_shutdown on_application_bootstrap on_application_shutdown on_module_destroy on_module_init"
     ),
     "_module": "DynamicModule dynamic module",
+    "_pipes": (
+        "DefaultValue Lowercase ParseArray ParseBool ParseDate ParseEnum ParseFloat ParseInt ParseUUID Trim Uppercase "
+        "Validate ValidationPipe"
+    ),
     "_provider": "Inject Provider Scope Token injectable provide provide_generic",
     "_record": "Record",
     "_secret": "Secret",

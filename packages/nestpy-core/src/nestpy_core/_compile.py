@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -13,7 +14,7 @@ import anyio.to_thread
 from ._clean_up import CleanUp
 from ._construct import Construction, settle
 from ._graph import Binding, Graph, LayerUse
-from ._handler import Handler, HandlerMarker
+from ._handler import Handler, HandlerMarker, Parameter
 from ._layer import caught_by
 from ._names import name_of
 from ._provider import Scope
@@ -114,12 +115,30 @@ class Pipes:
         """Whether any pipe is bound to the handler, its host or globally."""
         return bool(self._uses)
 
-    def apply(self, variable: str, parameter: Any, own: Sequence[Any] = ()) -> None:
-        """Send *variable* through the bound pipes, then through the parameter's *own* ones (instances)."""
-        for use in (*self._uses, *(LayerUse(type(pipe), None, pipe, "method") for pipe in own)):
-            constant = self._out.constant(parameter, f"parameter_{parameter.name}")
-            call = self._construction.layer_call(use, "transform", f"{variable}, {constant}", self._out)
-            self._out.line(f"{variable} = {call}")
+    def any_for(self, parameter: Parameter) -> bool:
+        """Whether a parameter runs through any pipe at all."""
+        return bool(self._uses or parameter.pipes)
+
+    def takes_absent(self, parameter: Parameter) -> bool:
+        """Whether one of a parameter's pipes is called for an absent argument too."""
+        return any(map(_takes_absent, (*self._uses, *parameter.pipes)))
+
+    def apply(self, variable: str, parameter: Parameter, *, may_be_absent: bool = False) -> None:
+        """Send *variable* through the bound pipes, then through the parameter's own.
+
+        Args:
+            variable: the name that holds the argument.
+            parameter: what it is for.
+            may_be_absent: whether it may hold None for an absent argument, which only pipes with
+                ``takes_absent`` are given.
+        """
+        constant = self._out.constant(parameter, f"parameter_{parameter.name}")
+        for absent, uses in itertools.groupby((*self._uses, *parameter.pipes), _takes_absent):
+            guarded = may_be_absent and not absent
+            with self._out.block(f"if {variable} is not None:") if guarded else contextlib.nullcontext():
+                for use in uses:
+                    call = self._construction.layer_call(use, "transform", f"{variable}, {constant}", self._out)
+                    self._out.line(f"{variable} = {call}")
 
 
 class Compiler:
@@ -331,7 +350,8 @@ class _Function:
             for parameter in self.handler.parameters
             for binding in self.graph.injected.get((self.handler.host, self.handler.name, parameter.name), ())
         ]
-        return [self.handler.host, *injected, *_bindings((*self.guards, *self.outer, *self.inner, *self.pipes))]
+        own = [use for parameter in self.handler.parameters for use in parameter.pipes]
+        return [self.handler.host, *injected, *_bindings((*self.guards, *self.outer, *self.inner, *self.pipes, *own))]
 
     def _filter(self, use: LayerUse) -> str:
         types = self.out.constant(caught_by(use.layer), f"caught_by_{use.layer.__name__}")
@@ -367,6 +387,10 @@ class _Function:
             partial = self.out.constant(functools.partial, "partial")
             return f"await {run}({partial}({target}, {given}))" if given else f"await {run}({target})"
         return f"await {target}({given})" if handler.is_async else f"{target}({given})"
+
+
+def _takes_absent(use: LayerUse) -> bool:
+    return getattr(use.layer, "takes_absent", False) is True
 
 
 def _has_after(use: LayerUse) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 from ._metadata import attach, extend, read
 from ._names import name_of
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from ._graph import Binding, LayerUse
     from ._hints import Dependency
 
-__all__ = ("Handler", "HandlerMarker", "HostMarker", "Parameter", "blocking", "declare_handler", "declare_host")
+__all__ = (
+    "Handler",
+    "HandlerMarker",
+    "HostMarker",
+    "Parameter",
+    "ParameterOptions",
+    "blocking",
+    "declare_handler",
+    "declare_host",
+)
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,6 +102,17 @@ def blocking(function: F) -> F:
     return function
 
 
+class ParameterOptions(Record, frozen=True):
+    """What an edge's options of one parameter subclass; they stand in the metadata of its annotation.
+
+    Attributes:
+        pipes: what the argument runs through after the pipes of app, host and method: classes, which come from
+            the container, and instances.
+    """
+
+    pipes: tuple[Any, ...] = ()
+
+
 class Parameter(Record, frozen=True):
     """One parameter of a handler.
 
@@ -102,6 +122,7 @@ class Parameter(Record, frozen=True):
         default: `inspect.Parameter.empty` when a call must give it.
         inject: what the container gives, for ``Inject[…]``.
         kind: how Python takes it.
+        pipes: the pipes of its own `ParameterOptions`, without those that run for every parameter already.
     """
 
     name: str
@@ -109,11 +130,18 @@ class Parameter(Record, frozen=True):
     default: Any  # any value
     inject: Dependency | None = None
     kind: inspect._ParameterKind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    pipes: tuple[LayerUse, ...] = ()
 
     @property
     def required(self) -> bool:
         """Whether a call must give it."""
         return self.default is inspect.Parameter.empty
+
+
+def pipes_of(hint: Any) -> tuple[Any, ...]:  # any annotation
+    """Return the pipes that the options in an annotation's metadata hold: classes and instances."""
+    metadata = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return tuple(pipe for item in metadata if isinstance(item, ParameterOptions) for pipe in item.pipes)
 
 
 class Handler(Record, frozen=True, eq=False):

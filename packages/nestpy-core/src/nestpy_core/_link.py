@@ -9,7 +9,7 @@ import msgspec
 
 from ._factory import made_by
 from ._graph import Binding, Graph, LayerUse, ModuleNode
-from ._handler import Handler
+from ._handler import Handler, pipes_of
 from ._hints import Dependency, Names, return_hint
 from ._layer import GLOBAL_TOKENS, Family, check_layer
 from ._metadata import read
@@ -182,9 +182,25 @@ class _Linker:
             uses = [self._use_binding(family, binding, "global") for binding in self.graph.bindings_of(token)]
             self.graph.global_layers[family] = _once([use for use in uses if use is not None], self.graph)
         self.graph.handlers = [
-            msgspec.structs.replace(handler, layers={family: self._layers(handler, family) for family in GLOBAL_TOKENS})
+            self._piped(
+                msgspec.structs.replace(
+                    handler, layers={family: self._layers(handler, family) for family in GLOBAL_TOKENS}
+                )
+            )
             for handler in self.graph.handlers
         ]
+
+    def _piped(self, handler: Handler) -> Handler:
+        """Give each parameter the pipes of its own options."""
+        if not any(pipes_of(parameter.hint) for parameter in handler.parameters):
+            return handler
+        parameters = []
+        for parameter in handler.parameters:
+            bound = handler.layers["pipes"]
+            own = [self._use(handler, "pipes", pipe, "method") for pipe in pipes_of(parameter.hint)]
+            uses = _once([*bound, *(use for use in own if use is not None)], self.graph)
+            parameters.append(msgspec.structs.replace(parameter, pipes=uses[len(bound) :]))
+        return msgspec.structs.replace(handler, parameters=tuple(parameters))
 
     def _layers(self, handler: Handler, family: Family) -> tuple[LayerUse, ...]:
         uses = [use for use in self.graph.global_layers[family] if not (handler.public and use.posture)]

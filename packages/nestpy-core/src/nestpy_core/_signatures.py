@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from ._bindings import Bindings
 from ._generics import is_open, variables_of
 from ._graph import Binding, Graph
-from ._handler import Handler, HandlerMarker, Parameter, hosts_of
+from ._handler import Handler, HandlerMarker, Parameter, hosts_of, pipes_of
 from ._hints import (
     EMPTY,
     Argument,
@@ -159,14 +159,19 @@ class Signatures:
 
     def _provide_layers(self, handler: Handler) -> None:
         """Make each layer class a provider of the host's module, where nothing provides it."""
-        for family in GLOBAL_TOKENS:
-            for target in (handler.host.source, handler.function):
-                for layer in read(target, family, ()):
-                    known = self.graph.bindings_of(layer) if isinstance(layer, type) else ()
-                    own = [one for one in known if not one.implicit or one.module is handler.host.module]
-                    if isinstance(layer, type) and not own:
-                        provider = Provider(token=layer, kind="class", source=layer, scope=scope_of(layer))
-                        self.bindings.bind(handler.host.module, provider, implicit=True)
+        layers = [
+            layer
+            for family in GLOBAL_TOKENS
+            for target in (handler.host.source, handler.function)
+            for layer in read(target, family, ())
+        ]
+        layers += [pipe for parameter in handler.parameters for pipe in pipes_of(parameter.hint)]
+        for layer in layers:
+            known = self.graph.bindings_of(layer) if isinstance(layer, type) else ()
+            own = [one for one in known if not one.implicit or one.module is handler.host.module]
+            if isinstance(layer, type) and not own:
+                provider = Provider(token=layer, kind="class", source=layer, scope=scope_of(layer))
+                self.bindings.bind(handler.host.module, provider, implicit=True)
 
 
 def _unreachable(binding: Binding) -> Iterator[Problem]:

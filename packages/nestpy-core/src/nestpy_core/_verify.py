@@ -161,10 +161,11 @@ def reachable(starts: Iterable[Binding]) -> Iterator[Binding]:
 
 
 def needs_of(handler: Handler, graph: Graph) -> list[Binding]:
-    """Return the bindings that a handler asks for: its host, its layers, its injected parameters."""
+    """Return the bindings that a handler asks for: its host, its layers, its parameters' pipes and injections."""
     found = [handler.host]
     found += [use.binding for uses in handler.layers.values() for use in uses if use.binding is not None]
     for parameter in handler.parameters:
+        found += [use.binding for use in parameter.pipes if use.binding is not None]
         found += graph.injected.get((handler.host, handler.name, parameter.name), ())
     return found
 

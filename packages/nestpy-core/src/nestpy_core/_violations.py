@@ -62,6 +62,11 @@ def failures_of(kind: Any, value: Any, error: Exception, foreign: Foreign) -> Fa
     return failures
 
 
+def text_failures_of(error: Exception) -> Failures:
+    """Return what is wrong with a text, or with the first bad one of several, which is named by its position."""
+    return {_path_of(str(error)).strip("[]"): [failure_of(error)]}
+
+
 def failure_of(error: Exception) -> Failure:
     """Return code and message of what msgspec or a hook raised."""
     message = _VALUE.sub("", _WHERE.sub("", str(error))) or "Invalid value"

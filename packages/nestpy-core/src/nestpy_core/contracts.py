@@ -189,11 +189,13 @@ class ViolationsError(ValueError):
         errors: for each field its failures, each with ``code`` and ``message``. A field is a path of names and
             indexes such as ``items.0.name``, empty for the value itself. Codes are ``required``, ``type``,
             ``range``, ``length``, ``pattern``, ``enum``, ``multiple_of``, ``unknown_field`` and ``invalid``.
+        source: the pipe that refused, for an edge that has words of its own; None for a decoder.
     """
 
-    def __init__(self, errors: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+    def __init__(self, errors: Mapping[str, Sequence[Mapping[str, str]]], *, source: object = None) -> None:
         super().__init__("Invalid value")
         self.errors = errors
+        self.source = source
 
 
 class SchemaSupport(Protocol):

@@ -14,7 +14,7 @@ from nestpy_core._violations import Failures, failure_of
 
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
-from ._schema import Schemas, check_segment, is_collection, is_data, optional_inner, path_converter
+from ._schema import Schemas, check_segment, instance_or, is_collection, is_data, optional_inner, path_converter
 from ._violations import body_error, invalid, item_path
 from .errors import HttpError, RouteError
 
@@ -112,19 +112,20 @@ class ArgumentReader:
                 f"{what} is a path parameter, and `{template}` has no `{{{name}}}`.",
                 hints=(f"add `{{{name}}}` to the route, or write `Query[{name_of(kind)}]`",),
             )
-        problem = _misplaced(what, place, kind, method)
+        replaced = bool(parameter.pipes) and place is not Place.BODY
+        problem = None if replaced else _misplaced(what, place, kind, method)
         if problem is not None:
             return problem
         if place is Place.HEADER and options.name is None:
             name = name.replace("_", "-")
-        problem = None if kind is bytes else self._schemas.check(kind, what)
+        problem = None if kind is bytes or replaced else self._schemas.check(kind, what)
         return problem or Argument(
             parameter,
             place,
             name.lower() if place is Place.HEADER else name,
             kind,
             options,
-            self._make(place, kind),
+            self._make(place, kind, piped=bool(parameter.pipes or handler.layers.get("pipes"))),
             self._schemas.decode_foreign,
         )
 
@@ -140,9 +141,11 @@ class ArgumentReader:
             return False
         return self._schemas.check(kind, "") is not None or self._schemas.supports(kind)
 
-    def _make(self, place: Place, kind: Any) -> Callable[[Any], Any] | None:
+    def _make(self, place: Place, kind: Any, *, piped: bool) -> Callable[[Any], Any] | None:
         if place is Place.BODY:
             return None if kind is bytes else self._schemas.decoder(kind)
+        if piped:
+            return instance_or(kind, self._schemas.converter(kind))
         if place is Place.PATH and kind is not int:
             return path_converter(self._schemas.converter(kind))
         return self._schemas.converter(kind)

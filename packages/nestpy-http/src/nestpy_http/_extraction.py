@@ -17,8 +17,7 @@ from ._endpoint import neutral_request
 from ._input import check_json, has_body, parse_cookies, query_values, read_body
 from ._parameters import Place
 from ._schema import BOOLEANS, is_collection
-from ._violations import pipe_failure
-from .errors import InvalidInputError
+from ._violations import pipe_error
 
 INPUT_ERRORS = (ValueError, RecursionError, LookupError, TypeError)
 
@@ -139,25 +138,28 @@ class Extraction:
 
     def _piped(self, out: Source, pipes: Any, raw: dict[str, str]) -> None:
         for argument in self._arguments:
-            if argument.place in (None, Place.BODY) or not (pipes.bound or argument.options.pipes):
+            if argument.place in (None, Place.BODY) or not pipes.any_for(argument.parameter):
                 continue
             variable = raw[argument.parameter.name]
-            absent = argument.place is not Place.PATH
-            with out.block(f"if {variable} is not None:") if absent else contextlib.nullcontext():
-                self._pipe(out, pipes, variable, argument)
+            if argument.place is Place.PATH:
+                out.line(f"{out.constant(check_unread, 'check_unread')}({argument.name!r}, {variable})")
+            self._pipe(out, pipes, variable, argument, may_be_absent=argument.place is not Place.PATH)
 
     def _piped_bodies(self, out: Source, pipes: Any, expressions: dict[str, str]) -> None:
         for argument in self._arguments:
-            if argument.place is Place.BODY and (pipes.bound or argument.options.pipes):
-                self._pipe(out, pipes, expressions[argument.parameter.name], argument)
+            if argument.place is Place.BODY and pipes.any_for(argument.parameter):
+                variable = expressions[argument.parameter.name]
+                self._pipe(out, pipes, variable, argument, may_be_absent=not argument.required)
 
-    def _pipe(self, out: Source, pipes: Any, variable: str, argument: Argument) -> None:
-        with out.block("try:"):
-            pipes.apply(variable, argument.parameter, argument.options.pipes)
-        with out.block("except ValueError as refused:"):
-            failed = out.constant(pipe_failure, "pipe_failure")
-            failure = f"{{{argument.name!r}: [{failed}(refused, {variable})]}}"
-            out.line(f"raise {out.constant(InvalidInputError, 'InvalidInputError')}({failure}) from refused")
+    def _pipe(self, out: Source, pipes: Any, variable: str, argument: Argument, *, may_be_absent: bool) -> None:
+        guarded = may_be_absent and not pipes.takes_absent(argument.parameter)
+        with out.block(f"if {variable} is not None:") if guarded else contextlib.nullcontext():
+            with out.block("try:"):
+                pipes.apply(variable, argument.parameter, may_be_absent=may_be_absent and not guarded)
+            with out.block("except ValueError as refused:"):
+                body = ", body=True" if argument.place is Place.BODY else ""
+                failed = f"{out.constant(pipe_error, 'pipe_error')}({argument.name!r}, refused, {variable}{body})"
+                out.line(f"raise {failed} from refused")
 
     def _convert(self, argument: Argument, raw: str, out: Source) -> str:
         variable = out.fresh(f"arg_{argument.parameter.name}")
@@ -175,7 +177,7 @@ class Extraction:
 
     def _made(self, argument: Argument, raw: str, make: str, out: Source) -> str:
         """Return the expression that converts *raw*; the commonest conversions need no call."""
-        piped = bool(argument.options.pipes) or bool(self._handler.layers.get("pipes"))
+        piped = bool(argument.parameter.pipes or self._handler.layers.get("pipes"))
         if argument.kind is bool and not piped:
             return f"{out.constant(BOOLEANS, 'booleans')}[{raw}]"
         if argument.kind is int and argument.place is not Place.BODY:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
+
+from nestpy_core._handler import ParameterOptions as CoreOptions
+from nestpy_core._layer import check_layer
 
 __all__ = ("Body", "Cookie", "Header", "Path", "Query", "param")
 
@@ -22,12 +24,10 @@ class Place(enum.Enum):
     BODY = "body"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ParameterOptions:
+class ParameterOptions(CoreOptions, frozen=True):
     """What `param` was given."""
 
     name: str | None = None
-    pipes: tuple[Any, ...] = ()
 
 
 Path = Annotated[T, Place.PATH]
@@ -51,6 +51,13 @@ def param(*, name: str | None = None, pipes: Sequence[Any] = ()) -> ParameterOpt
 
     Args:
         name: how the request names it; by default the Python name.
-        pipes: pipe instances that it runs through, after the pipes of method, host and app.
+        pipes: what it runs through after the pipes of app, host and method: classes, which come from the
+            container, and instances. A path segment, query, header or cookie is then a text, and a pipe may
+            return the declared type itself, which need not be one that can be decoded.
+
+    Raises:
+        DefinitionError: one of them is no pipe.
     """
-    return ParameterOptions(name, tuple(pipes))
+    for pipe in pipes:
+        check_layer("pipes", pipe)
+    return ParameterOptions(name=name, pipes=tuple(pipes))

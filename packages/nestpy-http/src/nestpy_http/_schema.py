@@ -133,6 +133,14 @@ def path_converter(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return checked
 
 
+def instance_or(kind: Any, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Let an instance of *kind*, which a pipe has made, pass as it is; convert everything else."""
+    inner, _ = optional_inner(kind)
+    if not isinstance(inner, type):
+        return convert
+    return lambda value: value if isinstance(value, inner) else convert(value)
+
+
 def check_segment(value: str) -> None:
     """Refuse a segment that is empty, a dot segment or holds what other parsers read differently.
 

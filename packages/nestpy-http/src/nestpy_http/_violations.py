@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from nestpy_core import ViolationsError
 from nestpy_core._violations import Failure, Failures, Foreign, failures_of
 
 from .errors import BadRequestError, HttpError, InvalidInputError
@@ -26,8 +27,18 @@ def body_error(kind: Any, body: bytes, error: Exception, foreign: Foreign) -> Ht
     return failures_of(kind, value, error, foreign)
 
 
-def pipe_failure(error: ValueError, value: object) -> Failure:
-    """Return what a pipe's refusal says, unless it quotes the refused text."""
+def pipe_error(name: str, error: ValueError, value: object, *, body: bool = False) -> InvalidInputError:
+    """Return the 400 of a pipe's refusal of the argument called *name*, a body or not."""
+    if not isinstance(error, ViolationsError):
+        return InvalidInputError({name: [_refusal(error, value)]})
+    prefix = "" if body else name
+    return InvalidInputError(
+        {f"{prefix}.{path}" if prefix and path else prefix or path: found for path, found in error.errors.items()}
+    )
+
+
+def _refusal(error: ValueError, value: object) -> Failure:
+    """Return what a pipe says, unless it quotes the refused text."""
     message = str(error)
     if isinstance(value, str) and value and value in message:
         message = "Invalid value"
