@@ -153,6 +153,7 @@ class Compiler:
         self.graph = graph
         self.functions: list[CompiledFunction] = []
         self._hooks = hooks
+        self._instrumented = bool(hooks.nestpy_instrument.get_hookimpls())
 
     def handler(self, handler: Handler, marker: HandlerMarker, code: HandlerCode) -> CompiledFunction:
         """Compile one handler for one of its markers."""
@@ -167,6 +168,8 @@ class Compiler:
         return self._finish(_Function(self.graph, None, code, self._instruments(None, None)))
 
     def _instruments(self, handler: Handler | None, marker: HandlerMarker | None) -> list[Instrument]:
+        if not self._instrumented:
+            return []
         found = self._hooks.nestpy_instrument(handler=handler, marker=marker)
         return [instrument for several in found for instrument in several or ()]
 
