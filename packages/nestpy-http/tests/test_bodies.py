@@ -514,7 +514,7 @@ async def test_no_body_is_answered_with_500(path, content, cut, content_type, fu
 async def test_no_request_line_or_header_is_answered_with_500(method, path, query, cookie, fuzzed):
     target = "/" + "/".join(path).replace("?", "").replace("#", "")
     answer = await fuzzed.request(method, f"{target}?{query}", headers={"cookie": cookie})
-    assert answer.status < 500
+    assert answer.status < 500 or (method, answer.status) == ("FOO", 501)
 
 
 @pytest.fixture

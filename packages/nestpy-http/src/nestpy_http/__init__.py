@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ._context import HttpContext as HttpContext, Request as Request
     from ._controllers import (
         controller as controller, delete as delete, get as get, head as head, header as header, http_code as http_code,
-        options as options, patch as patch, post as post, put as put,
+        options as options, patch as patch, post as post, put as put, timeout as timeout,
     )
     from ._headers import Headers as Headers
     from ._module import HttpModule as HttpModule
@@ -36,7 +36,7 @@ __all__ = [
     "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError",
     "ServiceUnavailableError", "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError",
     "UnsupportedMediaTypeError", "controller", "delete", "get", "head", "header", "http_code", "options", "param",
-    "patch", "post", "put", "redirect",
+    "patch", "post", "put", "redirect", "timeout",
 ]
 
 _NAMES_OF_MODULES = {
@@ -44,7 +44,7 @@ _NAMES_OF_MODULES = {
     "_client": "ClientResponse ClientStream HttpClient",
     "_config": "HttpConfig",
     "_context": "HttpContext Request",
-    "_controllers": "controller delete get head header http_code options patch post put",
+    "_controllers": "controller delete get head header http_code options patch post put timeout",
     "_headers": "Headers",
     "_module": "HttpModule",
     "_parameters": "Body Cookie Header Path Query param",

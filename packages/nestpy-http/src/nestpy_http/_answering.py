@@ -30,6 +30,13 @@ class Answering:
         self.extra: list[tuple[str, str]] = list(reversed(read(handler.function, "http_headers", ())))
         self._declared: Response | None = read(handler.function, "http_response")
 
+    @property
+    def may_stream(self) -> bool:
+        """Whether the answer may begin before it is complete."""
+        return inspect.isasyncgenfunction(self._handler.function) or (
+            self._handler.returns is not EndpointAnswer and self._fast() is None
+        )
+
     def write(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write what answers with ``result``; the flags are those of `HandlerCode.answer`."""
         if self._declared is not None:

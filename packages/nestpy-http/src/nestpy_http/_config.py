@@ -29,6 +29,9 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         cors_exposed: the headers of answers that it may read beside the safelisted ones.
         cors_credentials: whether it may send cookies.
         cors_max_age: seconds that a browser may remember the grant.
+        request_timeout: seconds after which a handler is cancelled and answered with 503; 0 for never.
+        max_concurrency: handlers that may run at once in a process; one more waits, then is answered with 503.
+        queue_wait: seconds that it waits.
         csrf: whether requests that another site makes with the user's cookies are refused.
         workers: processes that serve; with more than one, what is not HTTP runs in a process of its own.
         header_timeout: seconds that a client may take for the head of a request, and leave a connection idle.
@@ -60,6 +63,9 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     cors_exposed: Annotated[tuple[str, ...], setting(shape=True)] = ()
     cors_credentials: Annotated[bool, setting(shape=True)] = False
     cors_max_age: Annotated[int, msgspec.Meta(ge=0), setting(shape=True)] = 600
+    request_timeout: Annotated[float, msgspec.Meta(ge=0), setting(shape=True)] = 30.0
+    max_concurrency: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 256
+    queue_wait: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.1
     csrf: Annotated[bool, setting(shape=True)] = True
     workers: Annotated[int, msgspec.Meta(ge=1, le=256), setting(shape=True)] = 1
     header_timeout: Annotated[float, msgspec.Meta(ge=0.1)] = 10.0

@@ -11,9 +11,10 @@ from nestpy_core.errors import DefinitionError
 
 from ._answer import check_header
 
-__all__ = ("controller", "delete", "get", "head", "header", "http_code", "options", "patch", "post", "put")
+__all__ = ("controller", "delete", "get", "head", "header", "http_code", "options", "patch", "post", "put", "timeout")
 
 C = TypeVar("C", bound=type)
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -103,6 +104,21 @@ def http_code(status: int) -> Callable[[F], F]:
     def declare(function: F) -> F:
         attach(function, "http_code", status)
         return function
+
+    return declare
+
+
+def timeout(seconds: float) -> Callable[[T], T]:
+    """Cancel a route, or every route of a controller, after *seconds* and answer 503; 0 for never.
+
+    Without it the setting ``http.request_timeout`` holds. A stream is bounded up to its first byte.
+    """
+    if not seconds >= 0:
+        raise DefinitionError(f"`@timeout({seconds})` must be a number of seconds, or 0 for none.")
+
+    def declare(target: T) -> T:
+        attach(target, "http_timeout", float(seconds))
+        return target
 
     return declare
 

@@ -22,6 +22,7 @@ from ._context import Request
 from ._controllers import ControllerMarker, RouteMarker
 from ._cors import Cors, cors_problems
 from ._endpoint import endpoint_handler
+from ._gate import Gate
 from ._head import head_of
 from ._kernel import Kernel
 from ._module import HttpModule
@@ -154,6 +155,7 @@ class HttpEdge:
     def compile(self, compiler: Compiler) -> None:
         """Compile every route and what answers where none matched."""
         limit = self.config.max_body_bytes
+        gate = Gate(self.graph, self.config, self.answers)
         for route in self.routes:
             route_code = HandlerRouteCode(
                 self.answers,
@@ -165,6 +167,8 @@ class HttpEdge:
                 positions=dict(route.template.parameters),
                 arguments=route.arguments,
                 carries=any(binding.token is Request for binding in reachable(needs_of(route.handler, self.graph))),
+                gate=gate,
+                sheds=route.marker is not None,
             )
             marker = route.marker or RouteMarker(method=route.method, path=route.template.text)
             function = compiler.handler(route.handler, marker, route_code).function

@@ -8,11 +8,12 @@ from typing import Any
 from nestpy_core import DynamicModule, dynamic, module
 
 from ._config import HttpConfig
+from ._deadlines import RunningRequests
 
 __all__ = ("HttpModule",)
 
 
-@module(providers=[HttpConfig], shared=True)
+@module(providers=[HttpConfig, RunningRequests], shared=True)
 class HttpModule:
     """Serves every controller of the app; import it once, in the root module."""
 

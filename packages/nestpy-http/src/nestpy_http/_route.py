@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nestpy_core import Denial, DenialKind, ExecutionContext, Handler, Source
+from nestpy_core._metadata import read
 from nestpy_core._names import name_of
 
 from ._answer import Answers, Ready, Response
@@ -14,6 +16,7 @@ from ._answering import Answering, write_answer
 from ._arguments import Argument
 from ._context import HttpContext, Request
 from ._extraction import Extraction
+from ._gate import Gate
 from ._parameters import Place
 from ._schema import Schemas
 from ._stream import StreamCutError
@@ -133,9 +136,14 @@ class HandlerRouteCode(RouteCode):
         positions: dict[str, int],
         arguments: Sequence[Argument],
         carries: bool,
+        gate: Gate,
+        sheds: bool,
     ) -> None:
         super().__init__(answers, schemas, limit)
         self.handler = handler
+        self._method = method
+        self._gate = gate
+        self._sheds = sheds
         self.name = handler.label
         self.filename = f"nestpy:http {method} {template}"
         bodies = [argument for argument in arguments if argument.place is Place.BODY]
@@ -153,6 +161,19 @@ class HandlerRouteCode(RouteCode):
 
     def _handler_name(self, out: Source) -> str:
         return out.constant(self.handler, "handler")
+
+    def around(self, out: Source, *, observed: bool) -> contextlib.AbstractContextManager[None]:
+        """Write admission, the check of foreign sites and the deadline around everything."""
+        function, host = self.handler.function, self.handler.host.source
+        return self._gate.around(
+            out,
+            label=self.name,
+            method=self._method,
+            seconds=read(function, "http_timeout", read(host, "http_timeout")),
+            sheds=self._sheds,
+            streams=self._answering.may_stream,
+            observed=observed,
+        )
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:
         """Write the extraction of this handler's arguments."""

@@ -1,0 +1,108 @@
+"""Writes what stands around every route: admission, the check of foreign sites, the deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from nestpy_core import Graph, Source
+
+from ._answer import Answers
+from ._config import HttpConfig
+from ._csrf import UNSAFE_METHODS, Csrf
+from ._deadlines import Ended, RunningRequests, StreamingProtocol, current_task_code
+from .errors import ServiceUnavailableError
+
+logger = logging.getLogger("nestpy.http")
+
+CLIENT_GONE = 499
+"""What instruments are told where the client left before its answer; nobody is sent it."""
+
+
+class Gate:
+    """Writes the same few lines into each compiled route; one for each app."""
+
+    def __init__(self, graph: Graph, config: HttpConfig, answers: Answers) -> None:
+        self._graph = graph
+        self._config = config
+        self._answers = answers
+        self._csrf = Csrf(config.cors_origins if config.cors_credentials else ())
+        busy = ServiceUnavailableError("Too many requests are running")
+        late = ServiceUnavailableError("The request took too long")
+        self._busy = answers.ready(answers.problem(busy))
+        self._late = answers.ready(answers.problem(late))
+
+    def around(
+        self, out: Source, *, label: str, method: str, seconds: float | None, sheds: bool, streams: bool, observed: bool
+    ) -> contextlib.AbstractContextManager[None]:
+        """Write the gate of one route.
+
+        Args:
+            out: where to write.
+            label: what the log calls the route.
+            method: its method.
+            seconds: its own deadline; None for the app's, 0 for none.
+            sheds: whether it is refused when too many requests run; probes are not.
+            streams: whether its answer may stream, which ends the deadline.
+            observed: whether instruments read ``outcome``.
+        """
+        table = self._running(out, "table")
+        outcome = "outcome = " if observed else ""
+        if sheds:
+            self._admit(out, table, outcome)
+        if self._config.csrf and method in UNSAFE_METHODS:
+            self._check_site(out, outcome)
+        return self._bounded(out, table, label, self._seconds(seconds, out), streams=streams, outcome=outcome)
+
+    def _running(self, out: Source, attribute: str) -> str:
+        return out.method(self._graph.bindings_of(RunningRequests)[0], attribute)
+
+    def _seconds(self, own: float | None, out: Source) -> str:
+        seconds = float(self._config.request_timeout if own is None else own)
+        return repr(seconds) if seconds else out.constant(float("inf"), "never")
+
+    def _admit(self, out: Source, table: str, outcome: str) -> None:
+        admit = self._running(out, "admit")
+        with out.block(f"if len({table}) >= {self._config.max_concurrency} and not await {admit}():"):
+            out.line(f"protocol.response_bytes(*{out.constant(self._busy, 'busy')})")
+            if outcome:
+                out.line("outcome = 503")
+            out.line("return")
+
+    def _check_site(self, out: Source, outcome: str) -> None:
+        out.line("headers = scope.headers")
+        refused = out.fresh("refused")
+        with out.block("if 'cookie' in headers:"):
+            out.line(f"{refused} = {out.constant(self._csrf.check, 'check_site')}(scope, headers)")
+            with out.block(f"if {refused} is not None:"):
+                out.line(f"{outcome}{out.constant(self._answers.refuse, 'refuse')}(protocol, {refused})")
+                out.line("return")
+
+    @contextlib.contextmanager
+    def _bounded(
+        self, out: Source, table: str, label: str, seconds: str, *, streams: bool, outcome: str
+    ) -> Iterator[None]:
+        if streams:
+            out.line(f"protocol = {out.constant(StreamingProtocol, 'StreamingProtocol')}(protocol, {table})")
+        task = current_task_code(out.constant, self._running(out, "loop"))
+        out.line(f"{table}[protocol] = [{task}, {seconds}, None, None]")
+        with out.block("try:"):
+            yield
+        with out.block(f"except {out.constant(asyncio.CancelledError, 'CancelledError')}:"):
+            why = out.fresh("why")
+            out.line(f"{why} = {self._running(out, 'ended')}(protocol)")
+            with out.block(f"if {why} is None:"):
+                out.line("raise")
+            out.line(f"{outcome}{out.constant(self._end, 'end')}(protocol, {why}, {label!r})")
+        with out.block("finally:"):
+            out.line(f"{table}.pop(protocol, None)" if streams else f"del {table}[protocol]")
+
+    def _end(self, protocol: Any, why: Ended, label: str) -> int:
+        if why is Ended.GONE:
+            return CLIENT_GONE
+        logger.warning("%s was cancelled: it took too long", label)
+        protocol.response_bytes(*self._late)
+        return self._late.status
