@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ nestpy_api = "0.1"
 
 
 def _has_work(graph: Graph) -> bool:
-    from ._module import HttpModule
-
-    return graph.has(HttpModule)
+    # An app that uses `HttpModule` has imported it; where nobody has, nothing of this package is loaded.
+    loaded = sys.modules.get("nestpy_http._module")
+    return loaded is not None and graph.has(loaded.HttpModule)
 
 
 @hookimpl
