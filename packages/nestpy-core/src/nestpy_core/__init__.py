@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         declare_host as declare_host,
     )
     from ._hooks import (
-        Carrier as Carrier, Edge as Edge, EdgeEntry as EdgeEntry, Hooks as Hooks, Transport as Transport,
-        hookimpl as hookimpl,
+        Carrier as Carrier, Edge as Edge, EdgeEntry as EdgeEntry, Hooks as Hooks, PooledTransport as PooledTransport,
+        Transport as Transport, hookimpl as hookimpl,
     )
     from ._layer import (
         APP_FILTER as APP_FILTER, APP_GUARD as APP_GUARD, APP_INTERCEPTOR as APP_INTERCEPTOR, APP_PIPE as APP_PIPE,
@@ -76,9 +76,9 @@ __all__ = [
     "LayerUse", "Lowercase", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not",
     "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "Parameter", "ParameterOptions", "ParseArray",
     "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID", "Pin", "Pipe", "PluginError",
-    "PostureError", "Problem", "Provider", "Record", "Reflector", "SchemaSupport", "Scope", "ScopeError", "Secret",
-    "Section", "Serving", "Settings", "Source", "StartError", "Token", "Transport", "Trim", "UnitOfWork",
-    "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError",
+    "PooledTransport", "PostureError", "Problem", "Provider", "Record", "Reflector", "SchemaSupport", "Scope",
+    "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token", "Transport", "Trim",
+    "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError",
     "before_application_shutdown", "blocking", "catch", "config", "declare_handler", "declare_host", "dynamic",
     "handler_of", "hookimpl", "injectable", "meta", "module", "on_application_bootstrap", "on_application_shutdown",
     "on_module_destroy", "on_module_init", "provide", "provide_generic", "public", "setting", "use_filters",
@@ -94,7 +94,7 @@ _NAMES_OF_MODULES = {
     "_context": "ExecutionContext Reflector",
     "_graph": "Binding Graph LayerUse ModuleNode",
     "_handler": "Handler HandlerMarker HostMarker Parameter ParameterOptions blocking declare_handler declare_host",
-    "_hooks": "Carrier Edge EdgeEntry Hooks Transport hookimpl",
+    "_hooks": "Carrier Edge EdgeEntry Hooks PooledTransport Transport hookimpl",
     "_layer": (
         "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe catch "
         "meta public use_filters use_guards use_interceptors use_pipes"

@@ -7,10 +7,11 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import anyio
 
@@ -18,13 +19,16 @@ from ._app_config import AppConfig
 from ._boot import Plan, prepare
 from ._container import Context
 from ._graph import Graph
-from ._hooks import Edge, Transport
+from ._hooks import Edge, Transport, is_pooled
 from ._module import DynamicModule
 from ._provider import Provider
 from ._serve import Run, event_loop_factory
 from ._settings import Settings
 from ._source import CompiledFunction
 from .errors import BootError, ConfigurationError, NestPyError, PluginError, StartError
+
+if TYPE_CHECKING:
+    from ._supervisor import Line
 
 __all__ = ("App",)
 
@@ -69,6 +73,8 @@ class App:
             BootError: everything that is wrong with the app.
         """
         self.root = root
+        overrides, plugins = tuple(overrides), tuple(plugins)
+        self._given = {"overrides": overrides, "plugins": plugins, "environ": environ, "directory": directory}
         self._rsgi: Kernel | None = None
         self._asgi: Kernel | None = None
         self._run: Run | None = None
@@ -105,31 +111,79 @@ class App:
     def run(self) -> NoReturn:
         """Serve every edge until SIGINT or SIGTERM, drain, and exit the process.
 
+        A transport that wants several processes gets them, and the others share one more: this process then
+        starts them, replaces those that die, and drains them. They start as `multiprocessing` is set, and a
+        module that calls `run` without a guard is imported by them unharmed. SIGHUP replaces one after the other.
+
         The exit code is 0 after a drain, 78 for a configuration error, 1 for a failure while starting
         or running, and 128 plus the signal's number after a second signal.
         """
+        if _in_new_process():
+            return  # type: ignore[misc]  # the import of a main module whose app runs elsewhere
         from ._console import configure_logging, report_failure
 
         configure_logging(self.graph.sections[AppConfig])
-        run = self._new_run(self._transports())
-        with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
-            runner.run(self._serve(run))
-        if run.failure is not None:
-            report_failure(run.failure)
-            sys.exit(EXIT_CONFIGURATION if isinstance(run.failure, ConfigurationError) else EXIT_FAILURE)
-        sys.exit(0)
+        transports = self._transports()
+        if not any(is_pooled(transport) for transport in transports):
+            sys.exit(self._run_to_end(self._new_run(transports)))
+        from ._workers import supervise
 
-    async def _serve(self, run: Run) -> None:
+        try:
+            code = supervise(self, transports)
+        except NestPyError as error:
+            report_failure(error)
+            code = _exit_code(error)
+        sys.exit(code)
+
+    def _work(self, names: tuple[str, ...], shared: Any, line: Line) -> int:  # see `_workers`
+        """Serve the transports called *names* as one of the app's processes, and return the exit code."""
+        from ._console import configure_logging
+
+        configure_logging(self.graph.sections[AppConfig])
+        transports: list[Any] = [transport for transport in self._transports() if transport.name in names]
+        if shared is not None:
+            for transport in transports:
+                transport.adopt(shared)
+        return self._run_to_end(self._new_run(transports), line)
+
+    def _run_to_end(self, run: Run, line: Line | None = None) -> int:
+        from ._console import report_failure
+
+        with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+            runner.run(self._serve(run, line))
+        if run.failure is None:
+            return 0
+        report_failure(run.failure)
+        return _exit_code(run.failure)
+
+    async def _serve(self, run: Run, line: Line | None) -> None:
         loop = asyncio.get_running_loop()
 
         def on_signal(number: int) -> None:
             if run.asked_to_drain:
                 os._exit(128 + number)
-            run.drain()
+            drain()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        def drain(delay: float | None = None) -> None:
+            self._end_for_certain()
+            run.drain(delay)
+
+        for number in (signal.SIGINT, signal.SIGTERM) if line is None else (signal.SIGTERM,):
             loop.add_signal_handler(number, on_signal, int(number))
-        await run()
+        if line is not None:
+            line.watch(lambda delay: loop.call_soon_threadsafe(drain, delay))
+            announcing = asyncio.ensure_future(_announce(run, line))
+            await run()
+            announcing.cancel()
+        else:
+            await run()
+
+    def _end_for_certain(self) -> None:
+        """End the process when even the drain hangs: in a thread that never returns, for instance."""
+        config: AppConfig = self.graph.sections[AppConfig]
+        timer = threading.Timer(config.shutdown_timeout + 1, os._exit, (EXIT_FAILURE,))
+        timer.daemon = True
+        timer.start()
 
     def _new_run(self, transports: list[Transport]) -> Run:
         if self._run is not None and not self._run.finished.is_set():
@@ -252,6 +306,22 @@ class App:
         self._leave()
         if self._run is not None:
             self._run.drain()
+
+
+async def _announce(run: Run, line: Line) -> None:
+    await run.serving.wait()
+    if not run.finished.is_set():
+        line.ready()
+
+
+def _exit_code(failure: BaseException) -> int:
+    return EXIT_CONFIGURATION if isinstance(failure, ConfigurationError) else EXIT_FAILURE
+
+
+def _in_new_process() -> bool:
+    """Return whether a process that was just spawned imports the main module, before it does its own work."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return multiprocessing is not None and getattr(multiprocessing.current_process(), "_inheriting", False)
 
 
 def _report_when_uncaught() -> None:

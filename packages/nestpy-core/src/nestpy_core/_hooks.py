@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import pluggy
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ._graph import Graph
     from ._handler import Handler, HandlerMarker
     from ._serve import Serving
+    from ._supervisor import Shared
     from .contracts import SchemaSupport
     from .errors import Problem
 
-__all__ = ("Carrier", "Edge", "EdgeEntry", "Hooks", "Transport", "hookimpl")
+__all__ = ("Carrier", "Edge", "EdgeEntry", "Hooks", "PooledTransport", "Transport", "hookimpl")
 
 API = (0, 1)
 """The version of these hooks; a plugin module states the one it was written for as ``nestpy_api = "0.1"``."""
@@ -51,6 +52,32 @@ class Transport(Protocol):
         Whatever this raises ends the other transports too and is the process's result.
         """
         ...
+
+
+class PooledTransport(Transport, Protocol):
+    """A transport that several processes serve together.
+
+    With ``processes > 1`` each of them starts the whole app and serves this transport alone; the transports
+    that are not pooled run together in one process more. All are replaced when they die.
+    """
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve it; with one it is a transport like any other."""
+        ...
+
+    def share(self) -> Shared:
+        """Open, in the parent, what the processes have in common: a listening socket."""
+        ...
+
+    def adopt(self, shared: Any) -> None:  # what `share` returned
+        """Take it, in each process, before `serve`."""
+        ...
+
+
+def is_pooled(transport: Transport) -> TypeGuard[PooledTransport]:
+    """Return whether *transport* wants processes of its own."""
+    return getattr(transport, "processes", 1) > 1
 
 
 class EdgeEntry(Record, frozen=True):

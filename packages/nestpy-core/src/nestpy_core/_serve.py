@@ -53,6 +53,7 @@ class Run:
         self.stopping = anyio.Event()
         self.failure: BaseException | None = None
         self._drain = anyio.Event()
+        self._delay: float | None = None
         self._transports = list(transports)
         self._unready = len(self._transports)
         self._initialised: list[Any] = []
@@ -65,8 +66,14 @@ class Run:
         """Whether the drain has been asked for."""
         return self._drain.is_set()
 
-    def drain(self) -> None:
-        """Ask for the drain, which gives up a start under way; asking again changes nothing."""
+    def drain(self, delay: float | None = None) -> None:
+        """Ask for the drain, which gives up a start under way; asking again changes nothing.
+
+        Args:
+            delay: seconds to keep serving; by default as the settings say.
+        """
+        if not self._drain.is_set():
+            self._delay = delay
         self._drain.set()
         if self._starting is not None and not self.started.is_set():
             self._starting.cancel()
@@ -176,6 +183,8 @@ class Run:
         scope.cancel()
 
     def _drain_delay(self) -> float:
+        if self._delay is not None:
+            return self._delay
         if self._config.drain_delay is not None:
             return self._config.drain_delay
         return 0.0 if self.plan.graph.settings.environment in ("development", "test") else 5.0
