@@ -38,7 +38,14 @@ MAX_PATH = 500
 Foreign = Callable[[type, Any], Any]
 
 
-def failures_of(kind: Any, value: Any, error: Exception, foreign: Foreign) -> Failures:  # any annotation, any value
+def failures_of(
+    kind: Any,  # any annotation
+    value: Any,
+    error: Exception,
+    foreign: Foreign,
+    *,
+    refuse_unknown: bool = False,
+) -> Failures:
     """Return what is wrong with *value* for the type *kind*: for each field its failures, without any value.
 
     Every edge that decodes data calls this after its fast path has failed.
@@ -48,12 +55,15 @@ def failures_of(kind: Any, value: Any, error: Exception, foreign: Foreign) -> Fa
         value: JSON-like data.
         error: what the decoder raised, for a failure that the walk does not find.
         foreign: decodes types of other libraries, which name their own failures (`ViolationsError`).
+        refuse_unknown: whether unknown fields are failures in types that do not say so themselves.
 
     Returns:
         At most 100 fields; each failure has a ``code`` and a ``message``.
     """
     failures: Failures = {}
-    for path, failure in _Walk(foreign).walk(msgspec_inspect.type_info(kind), kind, value, ""):
+    for path, failure in _Walk(foreign, refuse_unknown=refuse_unknown).walk(
+        msgspec_inspect.type_info(kind), kind, value, ""
+    ):
         failures.setdefault(path, []).append(failure)
         if len(failures) >= MAX_FAILURES:
             break
@@ -82,8 +92,9 @@ def _path_of(message: str) -> str:
 class _Walk:
     """Goes through a value beside its type and yields the failures of each field."""
 
-    def __init__(self, foreign: Foreign) -> None:
+    def __init__(self, foreign: Foreign, *, refuse_unknown: bool) -> None:
         self._foreign = foreign
+        self._refuse_unknown = refuse_unknown
 
     def walk(self, info: Any, kind: Any, value: Any, path: str) -> Iterator[tuple[str, Failure]]:
         if isinstance(info, msgspec_inspect.UnionType) and value is not None:
@@ -114,7 +125,7 @@ class _Walk:
                 yield from self.walk(field.type, None, value[field.encode_name], prefix + field.encode_name)
             elif field.required:
                 yield prefix + field.encode_name, {"code": "required", "message": "This field is required"}
-        if getattr(info, "forbid_unknown_fields", False):
+        if self._refuse_unknown or getattr(info, "forbid_unknown_fields", False):
             tag = {getattr(info, "tag_field", None)}
             for name in [name for name in value if name not in known and name not in tag][:MAX_FAILURES]:
                 yield prefix + name[:100], {"code": "unknown_field", "message": "This field is not known"}

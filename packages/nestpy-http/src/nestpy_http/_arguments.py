@@ -39,6 +39,7 @@ class Argument:
         options: what `param` was given.
         make: converts a text (or decodes the body); None leaves it as it came.
         foreign: decodes other libraries' types, wherever they stand in the body.
+        refuse_unknown: whether unknown fields of a body are failures.
     """
 
     parameter: Parameter
@@ -48,6 +49,7 @@ class Argument:
     options: ParameterOptions = NO_OPTIONS
     make: Callable[[Any], Any] | None = None
     foreign: Callable[[type, Any], Any] = _none
+    refuse_unknown: bool = False
 
     @property
     def required(self) -> bool:
@@ -125,8 +127,9 @@ class ArgumentReader:
             name.lower() if place is Place.HEADER else name,
             kind,
             options,
-            self._make(place, kind, piped=bool(parameter.pipes or handler.layers.get("pipes"))),
+            self._make(place, kind, options, piped=bool(parameter.pipes or handler.layers.get("pipes"))),
             self._schemas.decode_foreign,
+            self._schemas.bounds.unless(allow_unknown=options.allow_unknown).refuse_unknown,
         )
 
     def _guess(self, parameter: Parameter, kind: Any, names: set[str]) -> Place | None:
@@ -141,9 +144,9 @@ class ArgumentReader:
             return False
         return self._schemas.check(kind, "") is not None or self._schemas.supports(kind)
 
-    def _make(self, place: Place, kind: Any, *, piped: bool) -> Callable[[Any], Any] | None:
+    def _make(self, place: Place, kind: Any, options: ParameterOptions, *, piped: bool) -> Callable[[Any], Any] | None:
         if place is Place.BODY:
-            return None if kind is bytes else self._schemas.decoder(kind)
+            return None if kind is bytes else self._schemas.decoder(kind, allow_unknown=options.allow_unknown)
         if piped:
             return instance_or(kind, self._schemas.converter(kind))
         if place is Place.PATH and kind is not int:
@@ -229,7 +232,7 @@ def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str,
         argument.make(value)
     except (ValueError, RecursionError) as error:
         if argument.place is Place.BODY:
-            found = body_error(argument.kind, value, error, argument.foreign)
+            found = body_error(argument.kind, value, error, argument.foreign, refuse_unknown=argument.refuse_unknown)
             return found if isinstance(found, HttpError) else iter(found.items())
         if isinstance(value, list) and not is_collection(argument.kind):
             return iter([(argument.name, [{"code": "repeated", "message": "This field is given more than once"}])])

@@ -20,6 +20,11 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         port: the port to bind.
         prefix: put before every route's path, for instance ``/api``.
         max_body_bytes: the largest body that a route reads; over it the answer is 413.
+        max_string_length: the longest string of a body, in characters, where its type sets no ``max_length``.
+        max_list_length: the longest list of a body, where its type sets no ``max_length``.
+        allow_unknown: whether bodies may have fields that their type does not have.
+        strict_json: whether repeated keys and more than 64 levels are refused; it triples the cost of decoding.
+        validation_status: 400, or 422 for input that is well-formed and does not fit.
         security_headers: whether every answer carries the five default security headers.
         strict_headers: whether every request's headers are counted, measured and checked for contradictions.
         hosts: the names that the app answers to, without a port; ``*.example.com`` stands for any below it.
@@ -54,6 +59,11 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 3000
     prefix: Annotated[str, setting(shape=True)] = ""
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1024 * 1024
+    max_string_length: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 10_000
+    max_list_length: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1_000
+    allow_unknown: Annotated[bool, setting(shape=True)] = False
+    strict_json: Annotated[bool, setting(shape=True)] = False
+    validation_status: Annotated[Literal[400, 422], setting(shape=True)] = 400
     security_headers: Annotated[bool, setting(shape=True)] = True
     strict_headers: Annotated[bool, setting(shape=True)] = False
     hosts: Annotated[tuple[str, ...], setting(shape=True)] = ()

@@ -30,6 +30,7 @@ from ._request_shape import MAX_TARGET, METHODS, TARGET_TOO_LONG, RequestShape
 from ._route import HandlerRouteCode, UnmatchedCode
 from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
+from ._shape import Bounds
 from ._tls import half_pair
 from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
 
@@ -66,7 +67,9 @@ class HttpEdge:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.config: HttpConfig = graph.sections.get(HttpConfig) or HttpConfig()
-        self.schemas = Schemas(graph)
+        config = self.config
+        bounds = Bounds(config.max_string_length, config.max_list_length, refuse_unknown=not config.allow_unknown)
+        self.schemas = Schemas(graph, bounds, strict_json=config.strict_json)
         self.cors = Cors(self.config) if self.config.cors_origins else None
         self.answers = Answers(self._base_headers(), self.schemas.encode, self.config.redirect_hosts)
         self.routes: list[MountedRoute] = []

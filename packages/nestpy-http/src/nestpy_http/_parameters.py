@@ -28,6 +28,7 @@ class ParameterOptions(CoreOptions, frozen=True):
     """What `param` was given."""
 
     name: str | None = None
+    allow_unknown: bool | None = None
 
 
 Path = Annotated[T, Place.PATH]
@@ -46,7 +47,7 @@ Body = Annotated[T, Place.BODY]
 """The body, decoded from JSON; a msgspec Struct needs no `Body`. ``Body[bytes]`` is the body as it came."""
 
 
-def param(*, name: str | None = None, pipes: Sequence[Any] = ()) -> ParameterOptions:
+def param(*, name: str | None = None, pipes: Sequence[Any] = (), allow_unknown: bool | None = None) -> ParameterOptions:
     """Say more about a parameter, in its metadata: ``Annotated[Header[str], param(name="x-api-key")]``.
 
     Args:
@@ -54,10 +55,12 @@ def param(*, name: str | None = None, pipes: Sequence[Any] = ()) -> ParameterOpt
         pipes: what it runs through after the pipes of app, host and method: classes, which come from the
             container, and instances. A path segment, query, header or cookie is then a text, and a pipe may
             return the declared type itself, which need not be one that can be decoded.
+        allow_unknown: whether a body or form may have fields that its type does not have; by default the setting
+            ``http.allow_unknown``, which says no.
 
     Raises:
         DefinitionError: one of them is no pipe.
     """
     for pipe in pipes:
         check_layer("pipes", pipe)
-    return ParameterOptions(name=name, pipes=tuple(pipes))
+    return ParameterOptions(name=name, pipes=tuple(pipes), allow_unknown=allow_unknown)

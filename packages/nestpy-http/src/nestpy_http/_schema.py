@@ -17,6 +17,9 @@ from nestpy_core import Graph
 from nestpy_core._names import name_of
 from nestpy_core.contracts import SchemaSupport
 
+from ._patterns import explodes
+from ._shape import DEFAULT_BOUNDS, Bounds, Shape, patterns_of
+from ._strict_json import strict
 from .errors import RouteError
 
 _SCALARS: tuple[Any, ...] = (str, int, bool, float, bytes, None)
@@ -30,9 +33,12 @@ class Schemas:
 
     Attributes:
         encode: encodes any result as JSON.
+        bounds: what holds for bodies where their type says nothing.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, bounds: Bounds = DEFAULT_BOUNDS, *, strict_json: bool = False) -> None:
+        self.bounds = bounds
+        self._strict_json = strict_json
         self._schema_of = graph.schema_of
         self._supports: dict[type, SchemaSupport | None] = {}
         self._good: dict[int, Any] = {}
@@ -52,6 +58,13 @@ class Schemas:
             info = msgspec_inspect.type_info(kind)
         except (TypeError, NameError) as error:
             return RouteError(f"{what} is `{name_of(kind)}`, which cannot be decoded: {error}.", hints=())
+        for pattern in patterns_of(info):
+            if explodes(pattern):
+                return RouteError(
+                    f"{what} is `{name_of(kind)}`, whose pattern `{pattern}` repeats a repetition: some texts would "
+                    "take it hours to refuse.",
+                    hints=("write it so that a text matches in one way only: `[a-z]+(-[a-z]+)*`, not `([a-z]+-?)*`",),
+                )
         for cls in dict.fromkeys(_foreign(info, set())):
             if self._support(cls) is None:
                 return _unserved(what, kind, cls)
@@ -66,9 +79,12 @@ class Schemas:
             self._supports[cls] = self._schema_of(cls)
         return self._supports[cls]
 
-    def decoder(self, kind: Any) -> Callable[[bytes], Any]:
+    def decoder(self, kind: Any, *, allow_unknown: bool | None = None) -> Callable[[bytes], Any]:
         """Return what decodes *kind* from JSON; it raises ValueError (or RecursionError) when it does not fit."""
-        return msgspec.json.Decoder(kind, dec_hook=self.decode_foreign).decode
+        shape = Shape(kind, self.bounds.unless(allow_unknown=allow_unknown))
+        decode = msgspec.json.Decoder(kind, dec_hook=self.decode_foreign).decode
+        checked = shape.decoder(decode, msgspec.json.Decoder(shape.annotation).decode)
+        return strict(checked) if self._strict_json else checked
 
     def converter(self, kind: Any) -> Callable[[Any], Any]:
         """Return what makes *kind* from one text, or from a list of texts where *kind* is a collection."""

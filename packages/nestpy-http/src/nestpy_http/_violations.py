@@ -10,21 +10,31 @@ import msgspec
 from nestpy_core import ViolationsError
 from nestpy_core._violations import Failure, Failures, Foreign, failures_of
 
+from ._strict_json import StrictJsonError
 from .errors import BadRequestError, HttpError, InvalidInputError
 
 _ITEM = re.compile(r" - at `\$\.value\[(\d+)\]")
 
 
-def body_error(kind: Any, body: bytes, error: Exception, foreign: Foreign) -> HttpError | Failures:
+def body_error(
+    kind: Any,  # any annotation
+    body: bytes,
+    error: Exception,
+    foreign: Foreign,
+    *,
+    refuse_unknown: bool = False,
+) -> HttpError | Failures:
     """Return a 400 for a body that is not JSON, else the failures of its fields, without any value.
 
     Types of other libraries are asked through *foreign* and name their own failures (`ViolationsError`).
     """
+    if isinstance(error, StrictJsonError):
+        return BadRequestError(str(error))
     try:
         value = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return BadRequestError("The body is not valid JSON")
-    return failures_of(kind, value, error, foreign)
+    return failures_of(kind, value, error, foreign, refuse_unknown=refuse_unknown)
 
 
 def pipe_error(name: str, error: ValueError, value: object, *, body: bool = False) -> InvalidInputError:

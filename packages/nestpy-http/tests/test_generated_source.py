@@ -1,0 +1,54 @@
+"""What a route does not use stands nowhere in the function that it is compiled to."""
+
+from nestpy_http import Query, controller, get
+
+
+@controller("/")
+class PlainController:
+    @get("/")
+    async def hello(self) -> str:
+        return "Hello World"
+
+    @get("/users/{user_id}")
+    async def user(self, user_id: int, verbose: Query[bool] = False) -> dict[str, int]:
+        return {"id": user_id}
+
+
+HELLO = """\
+async def PlainController_hello(scope, protocol, segments):
+    try:
+        result = await _PlainController_hello()
+        protocol.response_str(200, _headers, result)
+    except Exception as error:
+        _fail(protocol, error)
+"""
+
+USER = """\
+async def PlainController_user(scope, protocol, segments):
+    try:
+        _raw_user_id = segments[2]
+        query = _query_values(scope.query_string)
+        _raw_verbose = query.get('verbose')
+        try:
+            _arg_user_id = int(_raw_user_id) if _raw_user_id.isdecimal() and _raw_user_id.isascii() and len(_raw_user_id) < 19 else _make_user_id(_raw_user_id)
+            _arg_verbose = _default_verbose if _raw_verbose is None else _booleans[_raw_verbose]
+        except _input_errors:
+            raise _explain(_arguments, {'user_id': _raw_user_id, 'verbose': _raw_verbose}) from None
+        result = await _PlainController_user(_arg_user_id, _arg_verbose)
+        protocol.response_bytes(200, _headers, _encode(result))
+    except Exception as error:
+        _fail(protocol, error)
+"""  # noqa: E501  # generated lines are as long as they get
+
+
+def source_of(make_app, name):
+    app = make_app(PlainController)
+    return next(item.source for item in app.functions if item.name == name)
+
+
+def test_bare_route_is_its_handler_and_its_answer(make_app):
+    assert source_of(make_app, "PlainController_hello") == HELLO
+
+
+def test_route_with_path_and_query_reads_these_and_nothing_else(make_app):
+    assert source_of(make_app, "PlainController_user") == USER
