@@ -16,28 +16,52 @@ class PlainController:
 
 HELLO = """\
 async def PlainController_hello(scope, protocol, segments):
+    if len(_RunningRequests_table) >= 256 and not await _RunningRequests_admit():
+        protocol.response_bytes(*_busy)
+        return
+    _RunningRequests_table[protocol] = [_task_of(_RunningRequests_loop), 30.0, None, None]
     try:
-        result = await _PlainController_hello()
-        protocol.response_str(200, _headers, result)
-    except Exception as error:
-        _fail(protocol, error)
+        try:
+            result = await _PlainController_hello()
+            protocol.response_str(200, _headers, result)
+        except Exception as error:
+            _fail(protocol, error)
+    except _CancelledError:
+        _why = _RunningRequests_ended(protocol)
+        if _why is None:
+            raise
+        _end(protocol, _why, 'PlainController.hello')
+    finally:
+        del _RunningRequests_table[protocol]
 """
 
 USER = """\
 async def PlainController_user(scope, protocol, segments):
+    if len(_RunningRequests_table) >= 256 and not await _RunningRequests_admit():
+        protocol.response_bytes(*_busy)
+        return
+    _RunningRequests_table[protocol] = [_task_of(_RunningRequests_loop), 30.0, None, None]
     try:
-        _raw_user_id = segments[2]
-        query = _query_values(scope.query_string)
-        _raw_verbose = query.get('verbose')
         try:
-            _arg_user_id = int(_raw_user_id) if _raw_user_id.isdecimal() and _raw_user_id.isascii() and len(_raw_user_id) < 19 else _make_user_id(_raw_user_id)
-            _arg_verbose = _default_verbose if _raw_verbose is None else _booleans[_raw_verbose]
-        except _input_errors:
-            raise _explain(_arguments, {'user_id': _raw_user_id, 'verbose': _raw_verbose}) from None
-        result = await _PlainController_user(_arg_user_id, _arg_verbose)
-        protocol.response_bytes(200, _headers, _encode(result))
-    except Exception as error:
-        _fail(protocol, error)
+            _raw_user_id = segments[2]
+            query = _query_values(scope.query_string)
+            _raw_verbose = query.get('verbose')
+            try:
+                _arg_user_id = int(_raw_user_id) if _raw_user_id.isdecimal() and _raw_user_id.isascii() and len(_raw_user_id) < 19 else _make_user_id(_raw_user_id)
+                _arg_verbose = _default_verbose if _raw_verbose is None else _booleans[_raw_verbose]
+            except _input_errors:
+                raise _explain(_arguments, {'user_id': _raw_user_id, 'verbose': _raw_verbose}) from None
+            result = await _PlainController_user(_arg_user_id, _arg_verbose)
+            protocol.response_bytes(200, _headers, _encode(result))
+        except Exception as error:
+            _fail(protocol, error)
+    except _CancelledError:
+        _why = _RunningRequests_ended(protocol)
+        if _why is None:
+            raise
+        _end(protocol, _why, 'PlainController.user')
+    finally:
+        del _RunningRequests_table[protocol]
 """  # noqa: E501  # generated lines are as long as they get
 
 
