@@ -184,3 +184,19 @@ def test_importing_core_is_lazy():
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_variable_that_nothing_reads_is_warned_of_at_the_start(tmp_path):
+    script = tmp_path / "main.py"
+    script.write_text(
+        "from nestpy_core import App, injectable, module, on_application_bootstrap\n"
+        "import os, signal\n\n"
+        "@injectable\nclass Stop:\n"
+        "    @on_application_bootstrap\n    def now(self) -> None:\n        os.kill(os.getpid(), signal.SIGTERM)\n\n"
+        "@module(providers=[Stop])\nclass AppModule: ...\n\n"
+        "App(AppModule).run()\n"
+    )
+    environ = {**os.environ, "NESTPY_APP__DRAIN_DELY": "1"}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 0
+    assert "Nothing reads `NESTPY_APP__DRAIN_DELY`; the nearest known name is `NESTPY_APP__DRAIN_DELAY`." in done.stderr

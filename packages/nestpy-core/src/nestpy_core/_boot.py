@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,6 @@ from .errors import BootError
 
 if TYPE_CHECKING:
     import pluggy
-
-logger = logging.getLogger("nestpy.boot")
 
 
 class Plan(Record, frozen=True):
@@ -70,8 +67,6 @@ def prepare(
         error = BootError(plan.graph.root.label, plan.graph.problems)
         error.graph = plan.graph
         raise error
-    for notice in plan.graph.notices:
-        logger.info(notice)
     for edge in plan.edges:
         edge.compile(plan.compiler)
     return plan

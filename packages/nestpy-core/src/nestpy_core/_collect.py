@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +163,8 @@ class _Collector:
         loaded, problems = self.graph.settings.load(list(sections.values()))
         self.graph.sections.update(loaded)
         self.graph.problems.extend(problems)
-        self.graph.notices.extend(str(unknown) for unknown in self.graph.settings.unknown(list(sections.values())))
+        for unknown in self.graph.settings.unknown(list(sections.values())):
+            self.graph.notices[str(unknown)] = logging.WARNING
         for binding in bound:
             cls = binding.source
             binding.constants = {"section": sections[cls], "late": self.late.get(cls)}

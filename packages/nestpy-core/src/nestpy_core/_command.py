@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,8 +77,9 @@ def check(target: str) -> None:
     """Verify TARGET without starting it; exit with 78 and the report when it cannot boot."""
     with _reported():
         app = app_of(find_target(target))
-    for notice in app.graph.notices:
-        _warn(f"Note: {notice}")
+    for notice, level in app.graph.notices.items():
+        if level > logging.DEBUG:
+            _warn(f"Note: {notice}")
     click.echo(summary(app))
 
 

@@ -152,7 +152,7 @@ class Graph:
         sections: the loaded configuration sections by class.
         settings: the sources that they were read from.
         problems: what collect and link found wrong.
-        notices: boot lines for the log.
+        notices: boot lines for the log, with the level of each as `logging` numbers it.
         generics: the open generics with their modules.
         schema_of: asks the schema plugins for a foreign type.
     """
@@ -168,7 +168,7 @@ class Graph:
     operations: list[Operation] = dataclasses.field(default_factory=list)
     sections: dict[type, Any] = dataclasses.field(default_factory=dict)
     problems: list[Problem] = dataclasses.field(default_factory=list)
-    notices: list[str] = dataclasses.field(default_factory=list)
+    notices: dict[str, int] = dataclasses.field(default_factory=dict)
     schema_of: Callable[[type], SchemaSupport | None] = lambda _: None
 
     generics: list[tuple[OpenGeneric, ModuleNode]] = dataclasses.field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any, get_origin
 
@@ -265,8 +266,7 @@ def _once(uses: list[LayerUse], graph: Graph) -> tuple[LayerUse, ...]:
         earlier = kept.setdefault(id(_identity(use)), use)
         if earlier is not use:
             note = f"{name_of(use.layer)} runs once: kept at {earlier.site}, skipped at {use.site}"
-            if note not in graph.notices:
-                graph.notices.append(note)
+            graph.notices[note] = logging.DEBUG
     return tuple(kept.values())
 
 

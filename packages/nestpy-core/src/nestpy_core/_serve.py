@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ("Serving",)
 
 logger = logging.getLogger("nestpy.lifecycle")
+boot_logger = logging.getLogger("nestpy.boot")
 
 
 class Serving:
@@ -105,6 +106,8 @@ class Run:
     # -- start
 
     async def _start(self) -> None:
+        for notice, level in self.plan.graph.notices.items():
+            boot_logger.log(level, notice)
         try:
             await self.container.start()
             for function in self.plan.compiler.functions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -212,7 +213,7 @@ def _postures(graph: Graph) -> Iterator[PostureError]:
             ),
         )
     else:
-        graph.notices.append(f"open to everybody, having neither guard nor @public: {listed}")
+        graph.notices[f"open to everybody, having neither guard nor @public: {listed}"] = logging.INFO
 
 
 def _has_posture(handler: Handler) -> bool:
