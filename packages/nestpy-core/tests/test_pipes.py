@@ -200,6 +200,14 @@ def test_validation_finds_everything_that_is_wrong():
     assert Validate(Cat).transform({"name": "Tom"}) == Cat(name="Tom")
 
 
+def test_notes_for_a_schema_hide_no_constraint():
+    class Noted(msgspec.Struct):
+        email: Annotated[str, msgspec.Meta(pattern="@", description="where to write", extra_json_schema={"a": 1})]
+        age: Annotated[int, msgspec.Meta(ge=3, title="Age")] | None = None
+
+    assert list(violations(Validate(Noted), {"email": "x", "age": 1})) == ["email", "age"]
+
+
 def test_objects_built_by_hand_are_checked_too():
     assert list(violations(ValidationPipe(), Cat(name="", age=-1), Cat)) == ["name", "age"]
     cat = Cat(name="Tom", inner=Inner("ab"))

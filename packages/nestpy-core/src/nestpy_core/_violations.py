@@ -97,10 +97,11 @@ class _Walk:
         self._refuse_unknown = refuse_unknown
 
     def walk(self, info: Any, kind: Any, value: Any, path: str) -> Iterator[tuple[str, Failure]]:
+        info = _bare(info)
         if isinstance(info, msgspec_inspect.UnionType) and value is not None:
             others = [item for item in info.types if not isinstance(item, msgspec_inspect.NoneType)]
             if len(others) == 1:
-                info, kind = others[0], None
+                info, kind = _bare(others[0]), None
         if isinstance(info, msgspec_inspect.CustomType):
             yield from self._foreign_failures(info.cls, value, path)
             return
@@ -169,8 +170,16 @@ _PLAIN: dict[type, Any] = {
 }
 
 
+def _bare(info: Any) -> Any:
+    """Return what is under a title, a description or other notes for a schema."""
+    while isinstance(info, msgspec_inspect.Metadata):
+        info = info.type
+    return info
+
+
 def _annotation(info: Any) -> Any:
     """Return an annotation that msgspec reads as *info*, or None where no single one is known."""
+    info = _bare(info)
     name = type(info).__name__
     if name == "UnionType":
         inner = [_annotation(item) for item in info.types]

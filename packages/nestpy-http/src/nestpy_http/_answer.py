@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -14,6 +13,7 @@ from nestpy_core._metadata import attach
 from nestpy_core.contracts import EndpointAnswer
 
 from ._cookies import cookie
+from ._preset import Preset, StandardPreset
 from .errors import BadRequestError, HttpError, ResponseError
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 BYTES = "application/octet-stream"
-PROBLEM = "application/problem+json"
 
 SECURITY_HEADERS: Headers = [
     ("x-content-type-options", "nosniff"),
@@ -43,8 +42,6 @@ STATIC_NAMES = frozenset({"content-type", "content-length", *(name for name, _ i
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
-_TYPED = frozenset({400, 401, 403, 404, 409, 422, 500})
 
 
 def check_header(name: str, value: str) -> str:
@@ -204,12 +201,17 @@ class Answers:
     """Writes the answers of one app: problems, built responses and whatever an interceptor made of a result."""
 
     def __init__(
-        self, base: Sequence[tuple[str, str]], encode: Callable[[Any], bytes], redirect_hosts: Collection[str] = ()
+        self,
+        base: Sequence[tuple[str, str]],
+        encode: Callable[[Any], bytes],
+        redirect_hosts: Collection[str] = (),
+        preset: Preset | None = None,
     ) -> None:
         self.base: Headers = list(base)
+        self.preset: Preset = preset or StandardPreset()
         self.redirect_hosts = frozenset(redirect_hosts)
         self._encode = encode
-        self._ready: dict[int, Ready] = {}
+        self._ready: dict[tuple[type[HttpError], int], Ready] = {}
 
     def static(self, media_type: str | None, extra: Iterable[tuple[str, str]] = ()) -> Headers:
         """Return the header list of a route whose answers are decided at boot."""
@@ -273,34 +275,17 @@ class Answers:
         """Answer with the problem document of *error*; one that says nothing of its own is made once."""
         if error.detail or error.headers or error.extensions:
             return self.send(protocol, self.problem(error), 500, [], None)
-        ready = self._ready.get(error.status)
+        key = type(error), error.status
+        ready = self._ready.get(key)
         if ready is None:
-            ready = self._ready[error.status] = self.ready(self.problem(error))
+            ready = self._ready[key] = self.ready(self.problem(error))
         protocol.response_bytes(*ready)
         return ready.status
 
     def problem(self, error: HttpError) -> Response:
-        """Return the problem document (RFC 9457) of an error."""
-        status = error.status
-        document: dict[str, Any] = {
-            "type": f"https://www.rfc-editor.org/rfc/rfc9110#status.{status}" if status in _TYPED else "about:blank",
-            "title": title_of(status),
-            "status": status,
-        }
-        if error.detail:
-            document["detail"] = error.detail
-        document.update(error.extensions)
-        return Response(self._encode(document), status, error.headers, media_type=PROBLEM)
-
-
-def title_of(status: int) -> str:
-    """Return the reason phrase of RFC 9110, the same on every Python."""
-    if status in _TITLES:
-        return _TITLES[status]
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+        """Return the answer to an error, in the form that the app's preset gives it."""
+        body = self._encode(self.preset.document(error))
+        return Response(body, error.status, error.headers, media_type=self.preset.media_type)
 
 
 def draft_of(context: HttpContext) -> ResponseDraft | None:

@@ -12,6 +12,7 @@ from nestpy_core import ExecutionContext, Handler, Parameter
 from nestpy_core._names import name_of
 from nestpy_core._violations import Failures, failure_of
 
+from ._client_address import ClientIp
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
 from ._schema import Schemas, check_segment, instance_or, is_collection, is_data, optional_inner, path_converter
@@ -19,7 +20,7 @@ from ._violations import body_error, invalid, item_path
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
-CARRIERS: tuple[type, ...] = (Request, HttpContext)
+CARRIERS: tuple[type, ...] = (Request, HttpContext, ClientIp)
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -213,13 +214,15 @@ def check_unread(name: str, value: str) -> None:
 def explain(arguments: Iterable[Argument], raw: Mapping[str, Any]) -> HttpError:
     """Return the 400 that lists everything wrong with the raw values of a request, without any value."""
     failures: Failures = {}
+    kinds = {}
     for argument in arguments:
         found = _failures(argument, raw[argument.parameter.name])
         if isinstance(found, HttpError):
             return found
         for path, listed in found:
             failures.setdefault(path, []).extend(listed)
-    return invalid(failures)
+            kinds["" if argument.place is Place.BODY else argument.name] = argument.kind
+    return invalid(failures, kinds)
 
 
 def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str, list[dict[str, str]]]]:

@@ -12,6 +12,7 @@ from nestpy_core import Handler, Source
 from nestpy_core.contracts import EndpointRequest
 
 from ._arguments import Argument, check_unread, explain
+from ._client_address import ClientIp, client_ip
 from ._context import Request
 from ._endpoint import neutral_request
 from ._input import check_json, has_body, parse_cookies, query_values, read_body
@@ -88,6 +89,8 @@ class Extraction:
     def _carried(self, argument: Argument, out: Source) -> str:
         if argument.kind is EndpointRequest:
             return f"{out.constant(neutral_request, 'neutral_request')}(scope)"
+        if argument.kind is ClientIp:
+            return f"{out.constant(client_ip, 'client_ip')}(scope)"
         if argument.kind is Request:
             return self._carrier(Request, out)
         return "context"
@@ -158,8 +161,9 @@ class Extraction:
                 pipes.apply(variable, argument.parameter, may_be_absent=may_be_absent and not guarded)
             with out.block("except ValueError as refused:"):
                 body = ", body=True" if argument.place is Place.BODY else ""
-                failed = f"{out.constant(pipe_error, 'pipe_error')}({argument.name!r}, refused, {variable}{body})"
-                out.line(f"raise {failed} from refused")
+                failed = out.constant(pipe_error, "pipe_error")
+                kind = out.constant(argument.kind, f"kind_{argument.parameter.name}")
+                out.line(f"raise {failed}({argument.name!r}, {kind}, refused, {variable}{body}) from refused")
 
     def _convert(self, argument: Argument, raw: str, out: Source) -> str:
         variable = out.fresh(f"arg_{argument.parameter.name}")

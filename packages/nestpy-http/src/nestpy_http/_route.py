@@ -66,7 +66,7 @@ class RouteCode:
         out.line(f"{'outcome = ' if observed else ''}{fail}(protocol, error)")
 
     def _refuse(self, verdict: object) -> Response:
-        return self._answers.problem(refusal_error(verdict, self.name))
+        return self._answers.problem(refusal_error(verdict, self.name, self._answers.preset.forbidden))
 
     def _fail(self, protocol: Any, error: Exception) -> int:
         if isinstance(error, StreamCutError):
@@ -184,8 +184,14 @@ class HandlerRouteCode(RouteCode):
         self._answering.write(out, plain=plain, context=context, observed=observed)
 
 
-def refusal_error(verdict: object, label: str) -> HttpError:
-    """Return the HTTP error of a guard's verdict; whatever is not a denial refuses with 403."""
+def refusal_error(verdict: object, label: str, forbidden: str = "") -> HttpError:
+    """Return the HTTP error of a guard's verdict; whatever is not a denial refuses with 403.
+
+    Args:
+        verdict: False, a `Denial` or an exception.
+        label: what the log calls the route.
+        forbidden: what a 403 without a sentence of its own says.
+    """
     if isinstance(verdict, Exception):
         return failure_error(verdict, label)
     denial = verdict if isinstance(verdict, Denial) else Denial()
@@ -196,8 +202,8 @@ def refusal_error(verdict: object, label: str) -> HttpError:
     if denial.kind is DenialKind.INSUFFICIENT_SCOPE:
         scopes = " ".join(denial.scopes)
         challenge = f'Bearer error="insufficient_scope", scope="{scopes}"'
-        return ForbiddenError(denial.detail, headers={"www-authenticate": challenge})
-    return ForbiddenError(denial.detail)
+        return ForbiddenError(denial.detail or forbidden, headers={"www-authenticate": challenge})
+    return ForbiddenError(denial.detail or forbidden)
 
 
 def failure_error(error: Exception, label: str) -> HttpError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,14 +38,15 @@ def body_error(
     return failures_of(kind, value, error, foreign, refuse_unknown=refuse_unknown)
 
 
-def pipe_error(name: str, error: ValueError, value: object, *, body: bool = False) -> InvalidInputError:
-    """Return the 400 of a pipe's refusal of the argument called *name*, a body or not."""
+def pipe_error(name: str, kind: Any, error: ValueError, value: object, *, body: bool = False) -> InvalidInputError:
+    """Return the 400 of a pipe's refusal of the argument called *name*, which is declared *kind*, a body or not."""
     if not isinstance(error, ViolationsError):
         return InvalidInputError({name: [_refusal(error, value)]})
     prefix = "" if body else name
-    return InvalidInputError(
-        {f"{prefix}.{path}" if prefix and path else prefix or path: found for path, found in error.errors.items()}
-    )
+    failures = {
+        f"{prefix}.{path}" if prefix and path else prefix or path: found for path, found in error.errors.items()
+    }
+    return invalid(failures, {prefix: kind})
 
 
 def _refusal(error: ValueError, value: object) -> Failure:
@@ -61,6 +63,8 @@ def item_path(name: str, error: Exception) -> str:
     return name if found is None else f"{name}.{found[1]}"
 
 
-def invalid(failures: Failures) -> InvalidInputError:
+def invalid(
+    failures: Mapping[str, Sequence[Mapping[str, str]]], kinds: Mapping[str, Any] | None = None
+) -> InvalidInputError:
     """Return the 400 that lists the failures of every field."""
-    return InvalidInputError(failures)
+    return InvalidInputError(failures, kinds=kinds)

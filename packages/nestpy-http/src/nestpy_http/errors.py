@@ -102,11 +102,19 @@ class InvalidInputError(BadRequestError):
 
     Attributes:
         errors: for each field a list of ``{"code": …, "message": …}``.
+        kinds: the declared types of the arguments that do not fit, by name; the body's is called ``""``.
     """
 
-    def __init__(self, errors: Mapping[str, Sequence[Mapping[str, str]]], detail: str = "validation failed") -> None:
+    def __init__(
+        self,
+        errors: Mapping[str, Sequence[Mapping[str, str]]],
+        detail: str = "validation failed",
+        *,
+        kinds: Mapping[str, Any] | None = None,  # any annotation
+    ) -> None:
         super().__init__(detail, extensions={"errors": errors})
         self.errors = errors
+        self.kinds = dict(kinds or {})
 
 
 class UnauthorizedError(HttpError):
