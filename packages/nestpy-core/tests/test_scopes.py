@@ -246,11 +246,11 @@ async def test_an_unused_request_scope_costs_nothing_in_the_generated_code():
     app = app_of(Counter, Host)
     function = edge_of(app).functions["plain"]
     assert function.source == (
-        "async def line_plain(line):\n"
+        "async def handle(line):\n"
         "    try:\n"
         "        words = line.words\n"
         "        _word = words[0]\n"
-        "        result = await _Host_plain(_word)\n"
+        "        result = await _handle(_word)\n"
         "        line.answer = result\n"
         "    except Exception as error:\n"
         "        line.answer = _Failed(type(error).__name__)\n"

@@ -15,14 +15,14 @@ class PlainController:
 
 
 HELLO = """\
-async def PlainController_hello(scope, protocol, segments):
+async def handle(scope, protocol, segments):
     if len(_RunningRequests_table) >= 256 and not await _RunningRequests_admit():
         protocol.response_bytes(*_busy)
         return
     _RunningRequests_table[protocol] = [_task_of(_RunningRequests_loop), 30.0, None, None]
     try:
         try:
-            result = await _PlainController_hello()
+            result = await _handle()
             protocol.response_str(200, _headers, result)
         except Exception as error:
             _fail(protocol, error)
@@ -30,13 +30,13 @@ async def PlainController_hello(scope, protocol, segments):
         _why = _RunningRequests_ended(protocol)
         if _why is None:
             raise
-        _end(protocol, _why, 'PlainController.hello')
+        _end(protocol, _why, _label)
     finally:
         del _RunningRequests_table[protocol]
 """
 
 USER = """\
-async def PlainController_user(scope, protocol, segments):
+async def handle(scope, protocol, segments):
     if len(_RunningRequests_table) >= 256 and not await _RunningRequests_admit():
         protocol.response_bytes(*_busy)
         return
@@ -51,7 +51,7 @@ async def PlainController_user(scope, protocol, segments):
                 _arg_verbose = _default_verbose if _raw_verbose is None else _booleans[_raw_verbose]
             except _input_errors:
                 raise _explain(_arguments, {'user_id': _raw_user_id, 'verbose': _raw_verbose}) from None
-            result = await _PlainController_user(_arg_user_id, _arg_verbose)
+            result = await _handle(_arg_user_id, _arg_verbose)
             protocol.response_bytes(200, _headers, _encode(result))
         except Exception as error:
             _fail(protocol, error)
@@ -59,7 +59,7 @@ async def PlainController_user(scope, protocol, segments):
         _why = _RunningRequests_ended(protocol)
         if _why is None:
             raise
-        _end(protocol, _why, 'PlainController.user')
+        _end(protocol, _why, _label)
     finally:
         del _RunningRequests_table[protocol]
 """  # noqa: E501  # generated lines are as long as they get
@@ -71,8 +71,8 @@ def source_of(make_app, name):
 
 
 def test_bare_route_is_its_handler_and_its_answer(make_app):
-    assert source_of(make_app, "PlainController_hello") == HELLO
+    assert source_of(make_app, "PlainController.hello") == HELLO
 
 
 def test_route_with_path_and_query_reads_these_and_nothing_else(make_app):
-    assert source_of(make_app, "PlainController_user") == USER
+    assert source_of(make_app, "PlainController.user") == USER

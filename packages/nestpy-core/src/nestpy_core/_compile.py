@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio.to_thread
@@ -19,7 +20,7 @@ from ._layer import caught_by
 from ._names import name_of
 from ._provider import Scope
 from ._record import Record
-from ._source import CompiledFunction, Source, function_name
+from ._source import CompiledFunction, Source
 from ._verify import needs_of
 from .errors import PluginError
 
@@ -153,6 +154,7 @@ class Compiler:
         self.graph = graph
         self.functions: list[CompiledFunction] = []
         self._hooks = hooks
+        self._codes: dict[str, CodeType] = {}
         self._instrumented = bool(hooks.nestpy_instrument.get_hookimpls())
 
     def handler(self, handler: Handler, marker: HandlerMarker, code: HandlerCode) -> CompiledFunction:
@@ -174,7 +176,7 @@ class Compiler:
         return [instrument for several in found for instrument in several or ()]
 
     def _finish(self, function: _Function) -> CompiledFunction:
-        compiled = function.write()
+        compiled = function.write(self._codes)
         self.functions.append(compiled)
         return compiled
 
@@ -207,9 +209,8 @@ class _Function:
         """Whether the result can only be what the handler returned."""
         return not (self.guards or self.outer or self.inner or self.filters) and self.handler is not None
 
-    def write(self) -> CompiledFunction:
-        name = function_name(self.code.name)
-        head = f"async def {name}({self.code.signature}):"
+    def write(self, codes: dict[str, CodeType]) -> CompiledFunction:
+        head = f"async def handle({self.code.signature}):"
         with self.out.block(head), self._observed(), self._around(), self._scoped():
             with self.out.block("try:"):
                 self._outermost()
@@ -218,7 +219,7 @@ class _Function:
                     self.out.line("failure = error")
                 self._tell_scope()
                 self.code.failure(self.out, observed=bool(self.operations))
-        return CompiledFunction(name, self.code.filename, self.out)
+        return CompiledFunction(self.code.name, self.code.filename, self.out, codes)
 
     # -- instruments and request scope
 

@@ -91,7 +91,7 @@ class Construction:
     def host_method(self, handler: Handler, out: Source) -> str:
         """Return an expression for the handler's bound method."""
         if handler.host.scope is Scope.SINGLETON:
-            return out.method(handler.host, handler.name)
+            return out.method(handler.host, handler.name, "handle")
         instance = self.instance(handler.host, out)
         plain = handler.name.isascii() and handler.name.isidentifier() and not keyword.iskeyword(handler.name)
         return f"{instance}.{handler.name}" if plain else f"getattr({instance}, {handler.name!r})"

@@ -7,7 +7,7 @@ import contextlib
 import keyword
 import re
 from collections.abc import Callable, Iterator
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class Source:
         """Return a name for a singleton, bound at every start."""
         return self._slot(("instance", binding), binding.label, lambda container: container.instance(binding))
 
-    def method(self, binding: Binding, method: str) -> str:
-        """Return a name for a bound method of a singleton, bound at every start."""
+    def method(self, binding: Binding, method: str, name: str | None = None) -> str:
+        """Return a name for a bound method of a singleton, bound at every start; *name* suggests which."""
 
         def bind(container: Container) -> Any:
             return getattr(container.instance(binding), method)
 
-        return self._slot(("method", binding, method), f"{binding.label}_{method}", bind)
+        return self._slot(("method", binding, method), name or f"{binding.label}_{method}", bind)
 
     def _slot(self, key: tuple[Any, ...], name: str, slot: Slot) -> str:
         if key not in self._names:
@@ -91,12 +91,6 @@ def identifier(text: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-def function_name(text: str) -> str:
-    """Turn any text into a name for a generated function, which hides no built-in of its globals."""
-    name = identifier(text)
-    return f"{name}_" if hasattr(builtins, name) else name
-
-
 class _Loader:
     """Hands the source to tracebacks, which ask the globals' loader (`linecache.lazycache`)."""
 
@@ -111,13 +105,22 @@ class CompiledFunction:
     """One generated function: its source, its code, and what a start binds into its globals.
 
     Attributes:
-        name: the function's name.
+        name: what tracebacks call the function.
         filename: what tracebacks call its file, for instance ``nestpy:http GET /users/{id}``.
         source: the whole source, printable.
         function: the function itself; callable once `bind` has run.
     """
 
-    def __init__(self, name: str, filename: str, written: Source) -> None:
+    def __init__(self, name: str, filename: str, written: Source, codes: dict[str, CodeType] | None = None) -> None:
+        """Compile what was *written*: one ``def``.
+
+        Args:
+            name: what tracebacks call the function.
+            filename: what tracebacks call its file.
+            written: the source with its names.
+            codes: code by source, shared by the functions of an app: handlers of one shape differ in
+                their constants alone, and compiling is most of a boot.
+        """
         self.name = name
         self.filename = filename
         self.source = "\n".join(written.lines) + "\n"
@@ -126,11 +129,10 @@ class CompiledFunction:
             **written.constants,
             "__name__": "nestpy.generated",
             "__loader__": _Loader(self.source),
+            "__builtins__": builtins,
         }
-        exec(compile(self.source, filename, "exec", dont_inherit=True), self._globals)  # noqa: S102  # the source is ours, written at boot
-        function = self._globals[name]
-        assert isinstance(function, FunctionType)  # noqa: S101  # narrows the type of what exec defined
-        self.function = function
+        code = _renamed(_code_of(self.source, {} if codes is None else codes), filename)
+        self.function = FunctionType(code.replace(co_name=name, co_qualname=name), self._globals)
 
     def bind(self, container: Container) -> None:
         """Bind the instances of this start into the function's globals."""
@@ -141,3 +143,19 @@ class CompiledFunction:
         """Forget the instances of the last start."""
         for name in self._slots:
             self._globals.pop(name, None)
+
+
+def _code_of(source: str, codes: dict[str, CodeType]) -> CodeType:
+    """Return the code of the one function that *source* defines."""
+    if source not in codes:
+        module = compile(source, "nestpy:generated", "exec", dont_inherit=True)
+        codes[source] = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+    return codes[source]
+
+
+def _renamed(code: CodeType, filename: str) -> CodeType:
+    """Return *code*, and the code of the functions in it, under another file's name."""
+    constants = tuple(
+        _renamed(constant, filename) if isinstance(constant, CodeType) else constant for constant in code.co_consts
+    )
+    return code.replace(co_filename=filename, co_consts=constants)

@@ -96,7 +96,7 @@ class Gate:
             out.line(f"{why} = {self._running(out, 'ended')}(protocol)")
             with out.block(f"if {why} is None:"):
                 out.line("raise")
-            out.line(f"{outcome}{out.constant(self._end, 'end')}(protocol, {why}, {label!r})")
+            out.line(f"{outcome}{out.constant(self._end, 'end')}(protocol, {why}, {out.constant(label, 'label')})")
         with out.block("finally:"):
             out.line(f"{table}.pop(protocol, None)" if streams else f"del {table}[protocol]")
 
