@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._answer import Response as Response
     from ._client import ClientResponse as ClientResponse, ClientStream as ClientStream, HttpClient as HttpClient
+    from ._client_address import ClientIp as ClientIp
     from ._config import HttpConfig as HttpConfig
     from ._context import HttpContext as HttpContext, Request as Request
     from ._controllers import (
         controller as controller, delete as delete, get as get, head as head, header as header, http_code as http_code,
-        options as options, patch as patch, post as post, put as put, timeout as timeout,
+        options as options, patch as patch, post as post, put as put, route as route, timeout as timeout,
+        version as version,
     )
     from ._headers import Headers as Headers
     from ._module import HttpModule as HttpModule
@@ -30,21 +32,22 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "BadRequestError", "Body", "ClientResponse", "ClientStream", "ConflictError", "Cookie", "ForbiddenError",
-    "GoneError", "Header", "Headers", "HttpClient", "HttpConfig", "HttpContext", "HttpError", "HttpModule",
-    "InternalServerError", "InvalidInputError", "MethodNotAllowedError", "NotAcceptableError", "NotFoundError", "Path",
-    "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError",
-    "ServiceUnavailableError", "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError",
-    "UnsupportedMediaTypeError", "controller", "delete", "get", "head", "header", "http_code", "options", "param",
-    "patch", "post", "put", "redirect", "timeout",
+    "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientStream", "ConflictError", "Cookie",
+    "ForbiddenError", "GoneError", "Header", "Headers", "HttpClient", "HttpConfig", "HttpContext", "HttpError",
+    "HttpModule", "InternalServerError", "InvalidInputError", "MethodNotAllowedError", "NotAcceptableError",
+    "NotFoundError", "Path", "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError", "Response",
+    "ResponseError", "RouteError", "ServiceUnavailableError", "TooManyRequestsError", "UnauthorizedError",
+    "UnprocessableEntityError", "UnsupportedMediaTypeError", "controller", "delete", "get", "head", "header",
+    "http_code", "options", "param", "patch", "post", "put", "redirect", "route", "timeout", "version",
 ]
 
 _NAMES_OF_MODULES = {
     "_answer": "Response",
     "_client": "ClientResponse ClientStream HttpClient",
+    "_client_address": "ClientIp",
     "_config": "HttpConfig",
     "_context": "HttpContext Request",
-    "_controllers": "controller delete get head header http_code options patch post put timeout",
+    "_controllers": "controller delete get head header http_code options patch post put route timeout version",
     "_headers": "Headers",
     "_module": "HttpModule",
     "_parameters": "Body Cookie Header Path Query param",

@@ -12,6 +12,7 @@ from nestpy_core import ExecutionContext, Handler, Parameter
 from nestpy_core._names import name_of
 from nestpy_core._violations import Failures, failure_of
 
+from ._client_address import ClientIp
 from ._context import HttpContext, Request
 from ._parameters import ParameterOptions, Place
 from ._schema import Schemas, check_segment, instance_or, is_collection, is_data, optional_inner, path_converter
@@ -19,7 +20,7 @@ from ._violations import body_error, invalid, item_path
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
-CARRIERS: tuple[type, ...] = (Request, HttpContext)
+CARRIERS: tuple[type, ...] = (Request, HttpContext, ClientIp)
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 

@@ -19,6 +19,11 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         host: the address to bind.
         port: the port to bind.
         prefix: put before every route's path, for instance ``/api``.
+        prefix_exclude: paths that stand without the prefix; ``/health/*`` stands for all below.
+        versioning: where requests name a version: in the path (``/v1``), in a header, or as ``v`` of ``Accept``.
+        version_header: the header, for ``versioning="header"``.
+        default_version: what a request without a version is given, unless the path names versions.
+        trusted_proxies: addresses and CIDR blocks whose forwarding headers are believed.
         errors: how errors look: ``standards`` are problem documents (RFC 9457), ``nest`` are NestJS's bodies.
         max_body_bytes: the largest body that a route reads; over it the answer is 413.
         max_string_length: the longest string of a body, in characters, where its type sets no ``max_length``.
@@ -60,6 +65,11 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 3000
     prefix: Annotated[str, setting(shape=True)] = ""
     errors: Annotated[Literal["standards", "nest"], setting(shape=True)] = "standards"
+    prefix_exclude: Annotated[tuple[str, ...], setting(shape=True)] = ()
+    versioning: Annotated[Literal["uri", "header", "media_type"], setting(shape=True)] = "uri"
+    version_header: Annotated[str, setting(shape=True)] = "x-api-version"
+    default_version: Annotated[str, setting(shape=True)] = ""
+    trusted_proxies: Annotated[tuple[str, ...], setting(shape=True)] = ()
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1024 * 1024
     max_string_length: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 10_000
     max_list_length: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1_000

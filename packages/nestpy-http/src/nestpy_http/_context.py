@@ -11,6 +11,7 @@ import msgspec
 from nestpy_core import ExecutionContext
 
 from ._answer import ResponseDraft
+from ._client_address import client_ip
 from ._input import parse_cookies, parse_query, read_body
 from ._timing import Timing
 from .errors import BadRequestError
@@ -61,8 +62,20 @@ class Request:
 
     @property
     def client(self) -> str:
-        """The peer's address, ``ip:port``."""
+        """The client's address, ``ip:port``; behind a trusted proxy the port is 0."""
         return str(self._scope.client)
+
+    @property
+    def client_ip(self) -> str:
+        """The client's address without a port: the peer's, or what ``http.trusted_proxies`` say."""
+        return client_ip(self._scope)
+
+    @property
+    def host(self) -> str:
+        """The host that the request is for, with its port where it has one; empty where it names none."""
+        scope = self._scope
+        forwarded: str | None = getattr(scope, "forwarded_host", None)
+        return forwarded or scope.headers.get("host") or scope.authority or ""
 
     @property
     def scheme(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from nestpy_core import HandlerMarker, HostMarker, Scope, declare_handler, declare_host
@@ -10,8 +10,25 @@ from nestpy_core._metadata import attach, extend
 from nestpy_core.errors import DefinitionError
 
 from ._answer import check_header
+from ._versions import Versions, listed
 
-__all__ = ("controller", "delete", "get", "head", "header", "http_code", "options", "patch", "post", "put", "timeout")
+__all__ = (
+    "controller",
+    "delete",
+    "get",
+    "head",
+    "header",
+    "http_code",
+    "options",
+    "patch",
+    "post",
+    "put",
+    "route",
+    "timeout",
+    "version",
+)
+
+EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 C = TypeVar("C", bound=type)
 T = TypeVar("T")
@@ -19,12 +36,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ControllerMarker(HostMarker, frozen=True, kw_only=True):
-    """What `@controller` was given."""
+    """What `@controller` was given.
+
+    Attributes:
+        path: put before the path of each route.
+        versions: which versions of the app its routes belong to; none for all.
+        on: the host that requests must be for; None for any.
+    """
 
     edge: ClassVar[str] = "http"
     word: ClassVar[str] = "@controller"
     path: str
-    version: str | None = None
+    versions: Versions = ()
+    on: str | None = None
 
 
 class RouteMarker(HandlerMarker, frozen=True, kw_only=True):
@@ -42,16 +66,26 @@ class RouteMarker(HandlerMarker, frozen=True, kw_only=True):
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
-def controller(path: str = "/", *, version: str | None = None, scope: Scope | None = None) -> Callable[[C], C]:
+def controller(
+    path: str = "/",
+    *,
+    version: str | Sequence[str] | None = None,
+    host: str | None = None,
+    scope: Scope | None = None,
+) -> Callable[[C], C]:
     """Make a class a controller: its decorated methods answer HTTP requests below *path*.
 
     Args:
         path: put before each route's own path; may hold parameters such as ``{org_id}``.
-        version: mounts everything below ``/v<version>``.
+        version: one or several versions, each mounted below ``/v<version>``; the setting ``http.versioning``
+            lets requests name them in a header instead.
+        host: answers only requests for this host: ``admin.example.com``, or ``*.example.com`` for any below it.
         scope: lifetime of the instance, a singleton by default.
     """
     _check_path("@controller", path)
-    return lambda cls: declare_host(cls, ControllerMarker(path=path, version=version), scope)
+    versions = _versions("@controller", version)
+    on = None if host is None else host.lower()
+    return lambda cls: declare_host(cls, ControllerMarker(path=path, versions=versions, on=on), scope)
 
 
 def _verb(method: str, path: str) -> Callable[[F], F]:
@@ -92,6 +126,35 @@ def delete(path: str = "/") -> Callable[[F], F]:
 def options(path: str = "/") -> Callable[[F], F]:
     """Answer OPTIONS at *path* by a handler of its own instead of the ``Allow`` list."""
     return _verb("OPTIONS", path)
+
+
+def route(path: str = "/", *, methods: Sequence[str] = EVERY_METHOD) -> Callable[[F], F]:
+    """Answer each of *methods* at *path* by one handler: all common ones, unless it says which.
+
+    A method may be one that no standard knows, such as ``PURGE``.
+    """
+    _check_path("@route", path)
+    names = [name for name in methods if name.isascii() and name.replace("-", "").isalpha()]
+    if isinstance(methods, str) or not names or len(names) != len(methods):
+        raise DefinitionError(f'`@route` takes methods, for instance `methods=["GET", "POST"]`, not {methods!r}.')
+
+    def declare(function: F) -> F:
+        for name in reversed(names):
+            declare_handler(function, RouteMarker(method=name.upper(), path=path))
+        return function
+
+    return declare
+
+
+def version(*versions: str) -> Callable[[F], F]:
+    """Narrow a route to some of its controller's versions, or give it versions where the controller has none."""
+    given = _versions("@version", versions)
+
+    def declare(function: F) -> F:
+        attach(function, "http_versions", given)
+        return function
+
+    return declare
 
 
 def http_code(status: int) -> Callable[[F], F]:
@@ -136,6 +199,15 @@ def header(name: str, value: str) -> Callable[[F], F]:
         return function
 
     return declare
+
+
+def _versions(word: str, given: str | Sequence[str] | None) -> Versions:
+    try:
+        return listed(given)
+    except ValueError as error:
+        raise DefinitionError(
+            f"`{word}` was given the version `{error}`.\nHint: use letters, digits, `.`, `-` and `_`"
+        ) from None
 
 
 def _check_path(word: str, path: object) -> None:

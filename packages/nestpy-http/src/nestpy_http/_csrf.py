@@ -37,5 +37,5 @@ class Csrf:
 
 
 def _is_own(origin: str, scope: Any, headers: Any) -> bool:
-    host = headers.get("host") or scope.authority
+    host = getattr(scope, "forwarded_host", None) or headers.get("host") or scope.authority
     return host is not None and origin.partition("://")[2].lower() == host.lower()

@@ -17,6 +17,7 @@ from ._answer import SECURITY_HEADERS, Answers, Ready, Response
 from ._answering import may_be_response
 from ._arguments import Argument, ArgumentReader
 from ._asgi import asgi
+from ._client_address import TrustedProxies, networks
 from ._config import HttpConfig
 from ._context import Request
 from ._controllers import ControllerMarker, RouteMarker
@@ -33,6 +34,7 @@ from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
 from ._shape import Bounds
 from ._tls import half_pair
+from ._versions import VersionReader, choice, versions_of
 from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
 
 
@@ -46,6 +48,8 @@ class MountedRoute:
         handler: what answers.
         marker: the verb's decorator; None for a plugin's endpoint.
         arguments: where each argument comes from.
+        version: the version of the app that it belongs to, where requests name it in a header; None for all.
+        host: the host that requests must be for; None for any.
     """
 
     method: str
@@ -53,6 +57,14 @@ class MountedRoute:
     handler: Handler
     marker: RouteMarker | None
     arguments: tuple[Argument, ...]
+    version: str | None = None
+    host: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What ``nestpy routes`` calls it."""
+        version = f" version {self.version}" if self.version else ""
+        return f"{self.method} {self.template.text}{version}{f' on {self.host}' if self.host else ''}"
 
 
 class HttpEdge:
@@ -91,6 +103,10 @@ class HttpEdge:
         yield from self._problems
         for rule, hint in cors_problems(self.config):
             yield ConfigurationError("http.cors_origins", rule, hints=(hint,))
+        try:
+            networks(self.config.trusted_proxies)
+        except ValueError:
+            yield ConfigurationError("http.trusted_proxies", "must be a list of addresses and CIDR blocks.")
         if not self.graph.has(HttpModule):
             yield RouteError(
                 f"`{self.graph.root.label}` has controllers, and no module serves them.",
@@ -105,13 +121,46 @@ class HttpEdge:
         reader = ArgumentReader(self.schemas)
         for handler, host, marker in self.graph.handlers_of("http"):
             if isinstance(host, ControllerMarker) and isinstance(marker, RouteMarker):
-                version = f"v{host.version}" if host.version else ""
-                path = join(self.config.prefix, version, host.path, marker.path)
-                self._mount(reader, handler, marker, marker.method, path)
+                self._mount_versions(reader, handler, host, marker)
         for endpoint in self.graph.endpoints:
             self._mount_endpoint(endpoint)
 
-    def _mount(self, reader: ArgumentReader, handler: Handler, marker: RouteMarker, method: str, path: str) -> None:
+    def _mount_versions(
+        self, reader: ArgumentReader, handler: Handler, host: ControllerMarker, marker: RouteMarker
+    ) -> None:
+        versions, undeclared = versions_of(host.versions, handler)
+        if undeclared:
+            self._problems.append(
+                RouteError(
+                    f"`{handler.label}` is of version `{undeclared[0]}`, which its controller does not declare.",
+                    hints=(f'add `"{undeclared[0]}"` to `version=` of `@controller`',),
+                )
+            )
+        own = join(host.path, marker.path)
+        prefix = "" if self._is_excluded(own) else self.config.prefix
+        for version in versions or (None,):
+            if self.config.versioning == "uri":
+                path = join(prefix, "" if version is None else f"v{version}", own)
+                self._mount(reader, handler, marker, path, None, host.on)
+            else:
+                self._mount(reader, handler, marker, join(prefix, own), version, host.on)
+
+    def _is_excluded(self, path: str) -> bool:
+        return any(
+            path == join(excluded) or (excluded.endswith("/*") and path.startswith(f"{join(excluded[:-2])}/"))
+            for excluded in self.config.prefix_exclude
+        )
+
+    def _mount(  # noqa: PLR0917  # what a route is
+        self,
+        reader: ArgumentReader,
+        handler: Handler,
+        marker: RouteMarker,
+        path: str,
+        version: str | None,
+        host: str | None,
+    ) -> None:
+        method = marker.method
         try:
             template = Template.parse(path)
         except ValueError as error:
@@ -122,7 +171,7 @@ class HttpEdge:
         problem = self._result_problem(handler)
         if problem is not None:
             self._problems.append(problem)
-        self.routes.append(MountedRoute(method, template, handler, marker, tuple(arguments)))
+        self.routes.append(MountedRoute(method, template, handler, marker, tuple(arguments), version, host))
 
     def _result_problem(self, handler: Handler) -> RouteError | None:
         if handler.returns in (inspect.Parameter.empty, None, str, bytes) or may_be_response(handler.returns):
@@ -137,14 +186,14 @@ class HttpEdge:
             self._problems.append(found)
             return
         handler, argument = found
-        path = join(self.config.prefix, endpoint.path)
+        path = join("" if self._is_excluded(endpoint.path) else self.config.prefix, endpoint.path)
         for method in endpoint.methods:
             self.routes.append(MountedRoute(method, Template.parse(path), handler, None, (argument,)))
 
     def _collisions(self) -> Iterator[RouteError]:
-        owners: dict[tuple[str, str], MountedRoute] = {}
+        owners: dict[tuple[str, str, str | None, str | None], MountedRoute] = {}
         for route in self.routes:
-            earlier = owners.setdefault((route.method, route.template.shape), route)
+            earlier = owners.setdefault((route.method, route.template.shape, route.version, route.host), route)
             if earlier is not route:
                 yield RouteError(
                     f"`{earlier.handler.label}` and `{route.handler.label}` both answer "
@@ -154,7 +203,7 @@ class HttpEdge:
 
     def entries(self) -> Iterable[EdgeEntry]:
         """List every route for ``nestpy routes``."""
-        return [EdgeEntry(f"{route.method} {route.template.text}", route.handler) for route in self.routes]
+        return [EdgeEntry(route.label, route.handler) for route in self.routes]
 
     # -- compile
 
@@ -162,6 +211,7 @@ class HttpEdge:
         """Compile every route and what answers where none matched."""
         limit = self.config.max_body_bytes
         gate = Gate(self.graph, self.config, self.answers)
+        functions: dict[tuple[str, str], list[tuple[MountedRoute, Route]]] = {}
         for route in self.routes:
             route_code = HandlerRouteCode(
                 self.answers,
@@ -178,12 +228,17 @@ class HttpEdge:
             )
             marker = route.marker or RouteMarker(method=route.method, path=route.template.text)
             function = compiler.handler(route.handler, marker, route_code).function
-            self.router.add(route.method, route.template, function)
-        self._add_heads()
+            functions.setdefault((route.method, route.template.shape), []).append((route, function))
         intercepted = bool(self.graph.global_layers.get("interceptors"))
         code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched, intercepted=intercepted)
         unmatched = compiler.unmatched(code).function
-        kernel = Kernel(self.router, unmatched, shape=self._shape(), cors=self.cors).compile()
+        versions = VersionReader(self.config)
+        for (method, _), several in functions.items():
+            choices = [(route.host, route.version, function) for route, function in several]
+            self.router.add(method, several[0][0].template, choice(choices, versions, unmatched))
+        self._add_heads()
+        proxies = TrustedProxies(self.config.trusted_proxies) if self.config.trusted_proxies else None
+        kernel = Kernel(self.router, unmatched, shape=self._shape(), cors=self.cors, proxies=proxies).compile()
         compiler.functions.append(kernel)
         self.rsgi = kernel.function
 

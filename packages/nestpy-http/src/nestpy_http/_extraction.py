@@ -12,6 +12,7 @@ from nestpy_core import Handler, Source
 from nestpy_core.contracts import EndpointRequest
 
 from ._arguments import Argument, check_unread, explain
+from ._client_address import ClientIp, client_ip
 from ._context import Request
 from ._endpoint import neutral_request
 from ._input import check_json, has_body, parse_cookies, query_values, read_body
@@ -88,6 +89,8 @@ class Extraction:
     def _carried(self, argument: Argument, out: Source) -> str:
         if argument.kind is EndpointRequest:
             return f"{out.constant(neutral_request, 'neutral_request')}(scope)"
+        if argument.kind is ClientIp:
+            return f"{out.constant(client_ip, 'client_ip')}(scope)"
         if argument.kind is Request:
             return self._carrier(Request, out)
         return "context"

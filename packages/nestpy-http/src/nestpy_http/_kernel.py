@@ -5,6 +5,7 @@ from __future__ import annotations
 from nestpy_core import Source
 from nestpy_core._source import CompiledFunction
 
+from ._client_address import TrustedProxies
 from ._cors import Cors
 from ._request_shape import MAX_TARGET, TARGET_TOO_LONG, RequestShape
 from ._router import Route, Router
@@ -20,13 +21,23 @@ class Kernel:
         unmatched: answers where there is none; its third argument is None, or what to answer with.
         shape: checks the headers of every request; None leaves them alone.
         cors: grants other origins; None grants none.
+        proxies: whose forwarding headers are believed; None believes nobody.
     """
 
-    def __init__(self, router: Router, unmatched: Route, *, shape: RequestShape | None, cors: Cors | None) -> None:
+    def __init__(
+        self,
+        router: Router,
+        unmatched: Route,
+        *,
+        shape: RequestShape | None,
+        cors: Cors | None,
+        proxies: TrustedProxies | None,
+    ) -> None:
         self._router = router
         self._unmatched = unmatched
         self._shape = shape
         self._cors = cors
+        self._proxies = proxies
         self._out = Source()
 
     def compile(self) -> CompiledFunction:
@@ -38,6 +49,8 @@ class Kernel:
             if self._shape is not None or self._cors is not None:
                 out.line("headers = scope.headers")
             self._check_shape()
+            if self._proxies is not None:
+                out.line(f"scope = {out.constant(self._proxies.scope, 'behind_proxies')}(scope)")
             self._grant_origin()
             self._find()
             out.line(f"return {self._refuse('None')}")
