@@ -247,18 +247,18 @@ def _check_bases(cls: type) -> None:
 
 
 def _wants_dataclass(cls: type) -> bool:
-    if "__init__" in cls.__dict__:
-        return False
-    custom = [base for base in cls.__mro__[1:-1] if "injectable" in own(base) and not dataclasses.is_dataclass(base)]
-    if not custom:
-        return True
+    """Say whether *cls* brings fields; one without them inherits its constructor, which costs nothing at import."""
     fields = [name for name, hint in inspect.get_annotations(cls).items() if not _is_class_var(hint)]
-    if fields:
+    if "__init__" in cls.__dict__ or not fields:
+        return False
+    custom = [base for base in cls.__mro__[1:-1] if "__init__" in base.__dict__ and "injectable" in own(base)]
+    written = [base for base in custom if "__dataclass_fields__" not in base.__dict__]
+    if written:
         raise DefinitionError(
-            f"`{name_of(cls)}` adds the field `{fields[0]}` to `{name_of(custom[0])}`, which writes its own "
+            f"`{name_of(cls)}` adds the field `{fields[0]}` to `{name_of(written[0])}`, which writes its own "
             f"`__init__`.\nHint: write an `__init__` in `{name_of(cls)}` that takes both"
         )
-    return False
+    return True
 
 
 def _apply_dataclass(cls: type) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import keyword
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,7 @@ class Source:
         return stem if number == 1 else self._free(f"{name}_{number}")
 
 
+@lru_cache(maxsize=4096)
 def identifier(text: str) -> str:
     """Turn any text into a Python identifier that begins with a letter."""
     name = (text if text.isascii() and text.isidentifier() else _OTHER.sub("_", text)).strip("_") or "value"
