@@ -12,7 +12,6 @@ from ._hooks import Edge
 from ._lifecycle import hooks_of
 from ._names import qualified
 from ._provider import Scope
-from ._render import draw_cycle, draw_path
 from .errors import CycleError, HandlerError, PostureError, Problem, ScopeError
 
 Step = tuple[str, Binding]
@@ -89,6 +88,8 @@ def _search(start: Binding, done: set[int]) -> Iterator[list[Step]]:
 
 
 def _cycle(loop: list[Step]) -> CycleError:
+    from ._render import draw_cycle
+
     binding = loop[0][1]
     if len(loop) == 2:
         sentence = f"`{binding.label}` in `{binding.module.label}` needs itself."
@@ -135,6 +136,8 @@ def _steps(end: Binding, came_by: dict[Binding, tuple[str, Binding] | None]) -> 
 
 
 def _scope_error(binding: Binding, path: list[Step]) -> ScopeError:
+    from ._render import draw_path
+
     end = path[-1][1]
     return ScopeError(
         f"`{binding.label}` in `{binding.module.label}` is a singleton and reaches `{end.label}`, "
