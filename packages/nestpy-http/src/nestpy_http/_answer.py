@@ -14,6 +14,7 @@ from nestpy_core.contracts import EndpointAnswer
 
 from ._cookies import cookie
 from ._preset import Preset, StandardPreset
+from ._security_headers import LEAN, NAMES as SECURITY_NAMES
 from .errors import BadRequestError, HttpError, ResponseError
 
 if TYPE_CHECKING:
@@ -31,14 +32,7 @@ TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
-SECURITY_HEADERS: Headers = [
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "strict-origin-when-cross-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-]
-STATIC_NAMES = frozenset({"content-type", "content-length", *(name for name, _ in SECURITY_HEADERS)})
+STATIC_NAMES = frozenset({"content-type", "content-length", *SECURITY_NAMES})
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -206,8 +200,11 @@ class Answers:
         encode: Callable[[Any], bytes],
         redirect_hosts: Collection[str] = (),
         preset: Preset | None = None,
+        *,
+        lean: bool = False,
     ) -> None:
         self.base: Headers = list(base)
+        self._lean = [pair for pair in base if pair[0] in LEAN or pair[0] == "vary"] if lean else self.base
         self.preset: Preset = preset or StandardPreset()
         self.redirect_hosts = frozenset(redirect_hosts)
         self._encode = encode
@@ -218,7 +215,14 @@ class Answers:
         own = list(extra)
         given = {name for name, _ in own}
         typed = [] if media_type is None or "content-type" in given else [("content-type", media_type)]
-        return [*typed, *own, *(pair for pair in self.base if pair[0] not in given)]
+        return [*typed, *own, *self._base([*typed, *own], given)]
+
+    def _base(self, headers: Headers, given: Collection[str]) -> Headers:
+        """Return the app's headers beside an answer's own; ``Vary`` is added, where any other is replaced."""
+        base = self.base
+        if self._lean is not base and not any(pair[0] == "content-type" and "html" in pair[1] for pair in headers):
+            base = self._lean
+        return [pair for pair in base if pair[0] not in given or pair[0] == "vary"]
 
     def send(self, protocol: Any, result: Any, status: int, extra: Headers, draft: ResponseDraft | None) -> int:
         """Write any result with the route's status and headers; return the status that was sent.
@@ -246,7 +250,7 @@ class Answers:
         given = {name for name, _ in checked}
         if media_type is not None and "content-type" not in given:
             checked.insert(0, ("content-type", media_type))
-        checked.extend(pair for pair in self.base if pair[0] not in given)
+        checked.extend(self._base(checked, given))
         if body is None or code in (204, 304) or code < 200:
             protocol.response_empty(code, checked)
         elif isinstance(body, str):

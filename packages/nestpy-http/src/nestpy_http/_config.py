@@ -31,7 +31,17 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         allow_unknown: whether bodies may have fields that their type does not have.
         strict_json: whether repeated keys and more than 64 levels are refused; it triples the cost of decoding.
         validation_status: 400, or 422 for input that is well-formed and does not fit.
-        security_headers: whether every answer carries the five default security headers.
+        security_headers: whether every answer carries the headers that the next eight settings say, and ``nosniff``.
+        frame_options: ``X-Frame-Options``; like those that follow, empty for none.
+        referrer_policy: ``Referrer-Policy``.
+        opener_policy: ``Cross-Origin-Opener-Policy``.
+        resource_policy: ``Cross-Origin-Resource-Policy``.
+        embedder_policy: ``Cross-Origin-Embedder-Policy``.
+        content_security_policy: ``Content-Security-Policy``.
+        permissions_policy: ``Permissions-Policy``.
+        hsts: ``Strict-Transport-Security``, sent only where this server itself speaks TLS.
+        lean_headers: whether those that only concern documents are left out of what is no HTML.
+        server_header: what stands for the name of the server; empty leaves it to the server.
         strict_headers: whether every request's headers are counted, measured and checked for contradictions.
         hosts: the names that the app answers to, without a port; ``*.example.com`` stands for any below it.
         cors_origins: the origins that may read answers, exactly; ``*`` for any. None by default.
@@ -77,6 +87,16 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     strict_json: Annotated[bool, setting(shape=True)] = False
     validation_status: Annotated[Literal[400, 422], setting(shape=True)] = 400
     security_headers: Annotated[bool, setting(shape=True)] = True
+    frame_options: Annotated[str, setting(shape=True)] = "DENY"
+    referrer_policy: Annotated[str, setting(shape=True)] = "strict-origin-when-cross-origin"
+    opener_policy: Annotated[str, setting(shape=True)] = "same-origin"
+    resource_policy: Annotated[str, setting(shape=True)] = "same-origin"
+    embedder_policy: Annotated[str, setting(shape=True)] = ""
+    content_security_policy: Annotated[str, setting(shape=True)] = ""
+    permissions_policy: Annotated[str, setting(shape=True)] = ""
+    hsts: Annotated[str, setting(shape=True)] = "max-age=31536000; includeSubDomains"
+    lean_headers: Annotated[bool, setting(shape=True)] = False
+    server_header: Annotated[str, setting(shape=True)] = "web"
     strict_headers: Annotated[bool, setting(shape=True)] = False
     hosts: Annotated[tuple[str, ...], setting(shape=True)] = ()
     cors_origins: Annotated[tuple[str, ...], setting(shape=True)] = ()

@@ -13,7 +13,7 @@ from nestpy_core._verify import needs_of, reachable
 from nestpy_core.contracts import Endpoint
 from nestpy_core.errors import ConfigurationError, Problem
 
-from ._answer import SECURITY_HEADERS, Answers, Ready, Response
+from ._answer import Answers, Ready, Response
 from ._answering import may_be_response
 from ._arguments import Argument, ArgumentReader
 from ._asgi import asgi
@@ -32,6 +32,7 @@ from ._request_shape import MAX_TARGET, METHODS, TARGET_TOO_LONG, RequestShape
 from ._route import HandlerRouteCode, UnmatchedCode
 from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
+from ._security_headers import security_headers
 from ._shape import Bounds
 from ._tls import half_pair
 from ._versions import VersionReader, choice, versions_of
@@ -85,7 +86,11 @@ class HttpEdge:
         self.schemas = Schemas(graph, bounds, strict_json=config.strict_json)
         self.cors = Cors(self.config) if self.config.cors_origins else None
         self.answers = Answers(
-            self._base_headers(), self.schemas.encode, self.config.redirect_hosts, _preset(self.config.errors)
+            self._base_headers(),
+            self.schemas.encode,
+            self.config.redirect_hosts,
+            _preset(self.config.errors),
+            lean=self.config.lean_headers,
         )
         self.routes: list[MountedRoute] = []
         self.router = Router()
@@ -93,7 +98,7 @@ class HttpEdge:
         self._read()
 
     def _base_headers(self) -> list[tuple[str, str]]:
-        headers = list(SECURITY_HEADERS) if self.config.security_headers else []
+        headers = security_headers(self.config)
         return [*headers, ("vary", "origin")] if self.cors is not None else headers
 
     # -- verify
@@ -103,6 +108,9 @@ class HttpEdge:
         yield from self._problems
         for rule, hint in cors_problems(self.config):
             yield ConfigurationError("http.cors_origins", rule, hints=(hint,))
+        for name, value in self.answers.base:
+            if not value.isprintable() or not value.isascii():
+                yield ConfigurationError("http", f"holds a value of `{name}` that HTTP does not allow.")
         try:
             networks(self.config.trusted_proxies)
         except ValueError:
