@@ -119,3 +119,14 @@ def test_finishing_twice_gives_equal_sections(tmp_path):
     settings = read(tmp_path)
     first, second = (settings.finish(DEFERRED, {"url": "x"}, ORIGIN) for _ in range(2))
     assert first == second
+
+
+def test_known_values_stand_until_the_factory_has_run_where_they_suffice(tmp_path):
+    @config("edge")
+    class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
+        workers: int = 1
+        port: int = 3000
+
+    settings = read(tmp_path, NESTPY_EDGE__WORKERS="4")
+    assert settings.load([Section(EdgeConfig, deferred=True)]) == ({EdgeConfig: EdgeConfig(workers=4)}, [])
+    assert settings.load([DEFERRED]) == ({}, [])

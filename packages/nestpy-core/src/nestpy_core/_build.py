@@ -101,4 +101,6 @@ class Builder:
         if inspect.isawaitable(values):
             values = await values
         origin = f"`for_root_async` of `{name_of(binding.source)}`"
-        return self._graph.settings.finish(binding.constants["section"], values, origin)
+        finished = self._graph.settings.finish(binding.constants["section"], values, origin)
+        self._graph.sections[binding.source] = finished  # where transports read it
+        return finished

@@ -74,7 +74,7 @@ class Settings(Record, frozen=True, eq=False):
         """Fill every section; return what could be built by type, and every problem of all of them.
 
         Problems of the sources themselves come first. A deferred section is checked as far as it is
-        known and built by `finish`.
+        known and built by `finish`; until then its known values and defaults stand, where they suffice.
 
         Raises:
             DefinitionError: a class carries no `config`, or its hints cannot be evaluated.
@@ -84,7 +84,8 @@ class Settings(Record, frozen=True, eq=False):
         built: dict[type, object] = {}
         for section in joined:
             filled = self._filled(section, section.meta.fields)
-            if not filled.problems and not section.deferred:
+            suffices = all(field.default is not None or field.name in filled.values for field in section.meta.fields)
+            if not filled.problems and (suffices or not section.deferred):
                 self._build(section, filled, built)
             problems += filled.problems
         return built, problems
