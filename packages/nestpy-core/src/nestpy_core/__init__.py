@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from ._context import ExecutionContext as ExecutionContext, Reflector as Reflector
     from ._graph import Binding as Binding, Graph as Graph, LayerUse as LayerUse, ModuleNode as ModuleNode
     from ._handler import (
-        Handler as Handler, HandlerMarker as HandlerMarker, HostMarker as HostMarker, Parameter as Parameter,
-        ParameterOptions as ParameterOptions, blocking as blocking, declare_handler as declare_handler,
-        declare_host as declare_host,
+        FromContext as FromContext, Handler as Handler, HandlerMarker as HandlerMarker, HostMarker as HostMarker,
+        Parameter as Parameter, ParameterOptions as ParameterOptions, blocking as blocking,
+        declare_handler as declare_handler, declare_host as declare_host, from_context as from_context,
     )
     from ._hooks import (
         Carrier as Carrier, Edge as Edge, EdgeEntry as EdgeEntry, Hooks as Hooks, PooledTransport as PooledTransport,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ._layer import (
         APP_FILTER as APP_FILTER, APP_GUARD as APP_GUARD, APP_INTERCEPTOR as APP_INTERCEPTOR, APP_PIPE as APP_PIPE,
         Denial as Denial, DenialKind as DenialKind, ExceptionFilter as ExceptionFilter, Guard as Guard,
-        Interceptor as Interceptor, Pipe as Pipe, catch as catch, meta as meta, public as public,
-        use_filters as use_filters, use_guards as use_guards, use_interceptors as use_interceptors,
+        Interceptor as Interceptor, Pipe as Pipe, apply_decorators as apply_decorators, catch as catch, meta as meta,
+        public as public, use_filters as use_filters, use_guards as use_guards, use_interceptors as use_interceptors,
         use_pipes as use_pipes,
     )
     from ._lifecycle import (
@@ -71,7 +71,7 @@ __all__ = [
     "AppConfig", "Binding", "BootError", "Carrier", "Compare", "CompiledFunction", "Compiler", "Condition",
     "ConfigurationError", "Container", "Context", "CycleError", "DefaultValue", "DefinitionError", "Denial",
     "DenialKind", "DuplicateProviderError", "DynamicModule", "Edge", "EdgeEntry", "Endpoint", "EndpointAnswer",
-    "EndpointRequest", "ExceptionFilter", "ExecutionContext", "Graph", "Guard", "Handler", "HandlerCode",
+    "EndpointRequest", "ExceptionFilter", "ExecutionContext", "FromContext", "Graph", "Guard", "Handler", "HandlerCode",
     "HandlerError", "HandlerMarker", "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor",
     "LayerUse", "Lowercase", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not",
     "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "Parameter", "ParameterOptions", "ParseArray",
@@ -79,10 +79,10 @@ __all__ = [
     "PooledTransport", "PostureError", "Problem", "Provider", "Record", "Reflector", "SchemaSupport", "Scope",
     "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token", "Transport", "Trim",
     "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError",
-    "before_application_shutdown", "blocking", "catch", "config", "declare_handler", "declare_host", "dynamic",
-    "handler_of", "hookimpl", "injectable", "meta", "module", "on_application_bootstrap", "on_application_shutdown",
-    "on_module_destroy", "on_module_init", "provide", "provide_generic", "public", "setting", "use_filters",
-    "use_guards", "use_interceptors", "use_pipes",
+    "apply_decorators", "before_application_shutdown", "blocking", "catch", "config", "declare_handler", "declare_host",
+    "dynamic", "from_context", "handler_of", "hookimpl", "injectable", "meta", "module", "on_application_bootstrap",
+    "on_application_shutdown", "on_module_destroy", "on_module_init", "provide", "provide_generic", "public", "setting",
+    "use_filters", "use_guards", "use_interceptors", "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
@@ -93,11 +93,14 @@ _NAMES_OF_MODULES = {
     "_container": "Container Context",
     "_context": "ExecutionContext Reflector",
     "_graph": "Binding Graph LayerUse ModuleNode",
-    "_handler": "Handler HandlerMarker HostMarker Parameter ParameterOptions blocking declare_handler declare_host",
+    "_handler": (
+        "FromContext Handler HandlerMarker HostMarker Parameter ParameterOptions blocking declare_handler declare_host "
+        "from_context"
+    ),
     "_hooks": "Carrier Edge EdgeEntry Hooks PooledTransport Transport hookimpl",
     "_layer": (
-        "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe catch "
-        "meta public use_filters use_guards use_interceptors use_pipes"
+        "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe "
+        "apply_decorators catch meta public use_filters use_guards use_interceptors use_pipes"
     ),
     "_lifecycle": (
         "before_application_shutdown on_application_bootstrap on_application_shutdown on_module_destroy on_module_init"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._hints import Dependency
 
 __all__ = (
+    "FromContext",
     "Handler",
     "HandlerMarker",
     "HostMarker",
@@ -26,6 +27,7 @@ __all__ = (
     "blocking",
     "declare_handler",
     "declare_host",
+    "from_context",
 )
 
 C = TypeVar("C", bound=type)
@@ -111,6 +113,27 @@ class ParameterOptions(Record, frozen=True):
     """
 
     pipes: tuple[Any, ...] = ()
+
+
+class FromContext(Record, frozen=True):
+    """What `from_context` leaves in an annotation's metadata; edges call ``read`` with the call's context."""
+
+    read: Callable[[Any], Any]
+
+
+def from_context(read: Callable[[Any], Any]) -> FromContext:
+    """Make an annotation that takes a parameter from the execution context.
+
+    ``CurrentUser = Annotated[User, from_context(lambda context: context.state["user"])]`` is then the annotation of
+    any handler parameter: what a guard has attached, or whatever else the context tells.
+
+    Args:
+        read: is given the `ExecutionContext` of the edge and returns the argument; may be async. What it raises,
+            filters catch.
+    """
+    if not callable(read):
+        raise DefinitionError(f"`from_context` takes a function of the context, not `{name_of(read)}`")
+    return FromContext(read)
 
 
 class Parameter(Record, frozen=True):

@@ -27,6 +27,7 @@ __all__ = (
     "Guard",
     "Interceptor",
     "Pipe",
+    "apply_decorators",
     "catch",
     "meta",
     "public",
@@ -217,6 +218,18 @@ def meta(*values: object) -> Callable[[D], D]:
     def declare(target: D) -> D:
         extend(target, "meta", values)
         return target
+
+    return declare
+
+
+def apply_decorators(*decorators: Callable[[Any], Any]) -> Callable[[D], D]:
+    """Make one decorator of several, written in the order in which they would stand above the host or handler."""
+
+    def declare(target: D) -> D:
+        decorated: Any = target
+        for decorator in reversed(decorators):
+            decorated = decorator(decorated)
+        return decorated  # type: ignore[no-any-return]  # decorators return what they decorate
 
     return declare
 

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
-from nestpy_core import ExecutionContext, Handler, Parameter
+from nestpy_core import ExecutionContext, FromContext, Handler, Parameter
 from nestpy_core._names import name_of
 from nestpy_core._violations import Failures, failure_of
 
@@ -102,6 +102,9 @@ class ArgumentReader:
     ) -> Argument | RouteError:
         kind, place, options = _split(parameter.hint)
         what = f"`{parameter.name}` of `{handler.label}`"
+        taken = next((item for item in getattr(parameter.hint, "__metadata__", ()) if isinstance(item, FromContext)), 0)
+        if taken:
+            return Argument(parameter, None, parameter.name, taken)
         if kind in CARRIERS or kind is ExecutionContext:
             return Argument(parameter, None, parameter.name, kind)
         if kind is inspect.Parameter.empty:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import enum
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nestpy_core import Handler, Source
+from nestpy_core import FromContext, Handler, Source
 from nestpy_core.contracts import EndpointRequest
 
 from ._arguments import Argument, check_unread, explain
@@ -59,7 +60,9 @@ class Extraction:
         self._unread(out)
         for argument in self._arguments:
             if argument.place is None:
-                expressions[argument.parameter.name] = self._carried(argument, out)
+                taken = isinstance(argument.kind, FromContext)
+                carried = self._taken(argument, out, pipes) if taken else self._carried(argument, out)
+                expressions[argument.parameter.name] = carried
             else:
                 raw[argument.parameter.name] = self._raw(argument, out)
         self._piped(out, pipes, raw)
@@ -94,6 +97,15 @@ class Extraction:
         if argument.kind is Request:
             return self._carrier(Request, out)
         return "context"
+
+    def _taken(self, argument: Argument, out: Source, pipes: Any) -> str:
+        read = argument.kind.read
+        variable = out.fresh(f"arg_{argument.parameter.name}")
+        call = f"{out.constant(read, f'read_{argument.parameter.name}')}(context)"
+        out.line(f"{variable} = {'await ' if inspect.iscoroutinefunction(read) else ''}{call}")
+        if pipes.any_for(argument.parameter):
+            self._pipe(out, pipes, variable, argument, may_be_absent=True)
+        return variable
 
     def _raw(self, argument: Argument, out: Source) -> str:
         variable = out.fresh(f"raw_{argument.parameter.name}")

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nestpy_core import Denial, DenialKind, ExecutionContext, Handler, Source
+from nestpy_core import Denial, DenialKind, ExecutionContext, FromContext, Handler, Source
 from nestpy_core._metadata import read
 from nestpy_core._names import name_of
 
@@ -149,7 +149,8 @@ class HandlerRouteCode(RouteCode):
         bodies = [argument for argument in arguments if argument.place is Place.BODY]
         requests = [argument for argument in arguments if argument.kind is Request]
         self.wants_context = carries + len(requests) + len(bodies) > 1 or any(
-            isinstance(argument.kind, type) and issubclass(argument.kind, ExecutionContext)
+            isinstance(argument.kind, FromContext)
+            or (isinstance(argument.kind, type) and issubclass(argument.kind, ExecutionContext))
             for argument in arguments
             if argument.place is None
         )
