@@ -49,6 +49,7 @@ def refusals(settings, values, section=DEFERRED):
 def test_a_deferred_section_waits_for_its_factory(tmp_path):
     settings = read(tmp_path)
     assert settings.load([DEFERRED]) == ({}, [])
+    assert read(tmp_path, NESTPY_EDGE__WORKERS="9").load([Section(EdgeConfig, deferred=True)]) == ({}, [])
     assert settings.finish(DEFERRED, {"url": "x"}, ORIGIN) == OrmConfig(url=Secret("x"))
 
 
@@ -127,6 +128,11 @@ def test_known_values_stand_until_the_factory_has_run_where_they_suffice(tmp_pat
         workers: int = 1
         port: int = 3000
 
+        def __post_init__(self) -> None:
+            if self.workers > 8:
+                raise ValueError("too many")
+
     settings = read(tmp_path, NESTPY_EDGE__WORKERS="4")
     assert settings.load([Section(EdgeConfig, deferred=True)]) == ({EdgeConfig: EdgeConfig(workers=4)}, [])
     assert settings.load([DEFERRED]) == ({}, [])
+    assert read(tmp_path, NESTPY_EDGE__WORKERS="9").load([Section(EdgeConfig, deferred=True)]) == ({}, [])

@@ -84,10 +84,11 @@ class Settings(Record, frozen=True, eq=False):
         built: dict[type, object] = {}
         for section in joined:
             filled = self._filled(section, section.meta.fields)
-            suffices = all(field.default is not None or field.name in filled.values for field in section.meta.fields)
-            if not filled.problems and (suffices or not section.deferred):
+            if not filled.problems and not section.deferred:
                 self._build(section, filled, built)
             problems += filled.problems
+            if section.deferred and not filled.problems and _suffices(section, filled):
+                self._build(section, filled, built)  # a rule that it breaks may be mended by the factory
         return built, problems
 
     def shape(self, section: Section) -> dict[str, object]:
@@ -157,6 +158,10 @@ class Settings(Record, frozen=True, eq=False):
         label = self.sources.toml_label
         hint = f"Write `[{namespace}]` above its settings."
         return [ConfigurationError(namespace, f"must be a table (from `{label}`)", hints=(hint,))]
+
+
+def _suffices(section: Section, filled: _Filled) -> bool:
+    return all(field.default is not None or field.name in filled.values for field in section.meta.fields)
 
 
 def _fill(filled: _Filled, field: ConfigField, found: Found) -> None:
