@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import re
 import ssl
@@ -13,8 +14,20 @@ from nestpy_core.errors import ConfigurationError
 if TYPE_CHECKING:
     from ._config import HttpConfig
 
-_KEY = re.compile(rb"^-----BEGIN (?:RSA |EC )?PRIVATE KEY-----\s*$", re.MULTILINE)
+_KEY = re.compile(
+    rb"^-----BEGIN (RSA |EC |)PRIVATE KEY-----$(.*?)^-----END \1PRIVATE KEY-----", re.MULTILINE | re.DOTALL
+)
 _LOCKED = re.compile(rb"^-----BEGIN ENCRYPTED PRIVATE KEY-----\s*$|^Proc-Type: 4,ENCRYPTED\s*$", re.MULTILINE)
+
+_KINDS = (
+    bytes.fromhex("06092a864886f70d010101"),  # rsaEncryption
+    bytes.fromhex("06082a8648ce3d030107"),  # P-256
+    bytes.fromhex("06052b81040022"),  # P-384
+    bytes.fromhex("06032b6570"),  # Ed25519
+)
+"""The kinds of keys that granian takes, as object identifiers in DER; on any other it ends the process."""
+_LONGEST = 2500
+"""Bytes: an RSA key of 4096 bits takes 2376, and on a longer one granian ends the process too."""
 
 
 def half_pair(config: HttpConfig) -> ConfigurationError | None:
@@ -75,12 +88,7 @@ class TlsFiles:
                 "must name a key without a pass phrase",
                 hints=("decrypt it with `openssl pkcs8 -topk8 -nocrypt` into a file that only the service reads",),
             )
-        if not _KEY.search(pair.key):
-            raise ConfigurationError(
-                "http.tls_key",
-                "must name a private key in PEM, PKCS#8 at best",
-                hints=("convert it with `openssl pkcs8 -topk8 -nocrypt`",),
-            )
+        _check_kind(pair.key)
         try:
             # A pass phrase is given so that OpenSSL never asks the terminal for one.
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.cert, self.key, password="")
@@ -107,6 +115,27 @@ class TlsFiles:
         if found is None or found == current:
             return None, None
         return (found, None) if found == seen else (None, found)
+
+
+def _check_kind(key: bytes) -> None:
+    found = _KEY.search(key.replace(b"\r\n", b"\n"))
+    if found is None:
+        raise ConfigurationError(
+            "http.tls_key",
+            "must name a private key in PEM, PKCS#8 at best",
+            hints=("convert it with `openssl pkcs8 -topk8 -nocrypt`",),
+        )
+    form, text = found.groups()
+    try:
+        content = binascii.a2b_base64(text)
+    except binascii.Error:
+        content = b""
+    if len(content) > _LONGEST or (form != b"RSA " and not any(kind in content for kind in _KINDS)):
+        raise ConfigurationError(
+            "http.tls_key",
+            "must name a key of RSA up to 4096 bits, P-256, P-384 or Ed25519",
+            hints=("make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`",),
+        )
 
 
 def _content(file: Path, setting: str) -> bytes:
