@@ -49,7 +49,6 @@ def refusals(settings, values, section=DEFERRED):
 def test_a_deferred_section_waits_for_its_factory(tmp_path):
     settings = read(tmp_path)
     assert settings.load([DEFERRED]) == ({}, [])
-    assert read(tmp_path, NESTPY_EDGE__WORKERS="9").load([Section(EdgeConfig, deferred=True)]) == ({}, [])
     assert settings.finish(DEFERRED, {"url": "x"}, ORIGIN) == OrmConfig(url=Secret("x"))
 
 
