@@ -7,19 +7,25 @@ if TYPE_CHECKING:
     from ._answer import Response as Response
     from ._client import ClientResponse as ClientResponse, ClientStream as ClientStream, HttpClient as HttpClient
     from ._client_address import ClientIp as ClientIp
+    from ._compression import compress as compress
     from ._config import HttpConfig as HttpConfig
     from ._context import HttpContext as HttpContext, Request as Request
     from ._controllers import (
         controller as controller, delete as delete, get as get, head as head, header as header, http_code as http_code,
-        options as options, patch as patch, post as post, put as put, route as route, timeout as timeout,
+        options as options, patch as patch, post as post, put as put, route as route, sse as sse, timeout as timeout,
         version as version,
     )
+    from ._etag import etag as etag
+    from ._events import ServerEvent as ServerEvent
+    from ._file_response import FileResponse as FileResponse
     from ._headers import Headers as Headers
     from ._module import HttpModule as HttpModule
+    from ._negotiation import produces as produces
     from ._parameters import (
         Body as Body, Cookie as Cookie, Header as Header, Path as Path, Query as Query, param as param,
     )
     from ._redirect import redirect as redirect
+    from ._signed_cookies import SignedCookies as SignedCookies
     from .errors import (
         BadRequestError as BadRequestError, ConflictError as ConflictError, ForbiddenError as ForbiddenError,
         GoneError as GoneError, HttpError as HttpError, InternalServerError as InternalServerError,
@@ -32,26 +38,33 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientStream", "ConflictError", "Cookie",
+    "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientStream", "ConflictError", "Cookie", "FileResponse",
     "ForbiddenError", "GoneError", "Header", "Headers", "HttpClient", "HttpConfig", "HttpContext", "HttpError",
     "HttpModule", "InternalServerError", "InvalidInputError", "MethodNotAllowedError", "NotAcceptableError",
     "NotFoundError", "Path", "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError", "Response",
-    "ResponseError", "RouteError", "ServiceUnavailableError", "TooManyRequestsError", "UnauthorizedError",
-    "UnprocessableEntityError", "UnsupportedMediaTypeError", "controller", "delete", "get", "head", "header",
-    "http_code", "options", "param", "patch", "post", "put", "redirect", "route", "timeout", "version",
+    "ResponseError", "RouteError", "ServerEvent", "ServiceUnavailableError", "SignedCookies", "TooManyRequestsError",
+    "UnauthorizedError", "UnprocessableEntityError", "UnsupportedMediaTypeError", "compress", "controller", "delete",
+    "etag", "get", "head", "header", "http_code", "options", "param", "patch", "post", "produces", "put", "redirect",
+    "route", "sse", "timeout", "version",
 ]
 
 _NAMES_OF_MODULES = {
     "_answer": "Response",
     "_client": "ClientResponse ClientStream HttpClient",
     "_client_address": "ClientIp",
+    "_compression": "compress",
     "_config": "HttpConfig",
     "_context": "HttpContext Request",
-    "_controllers": "controller delete get head header http_code options patch post put route timeout version",
+    "_controllers": "controller delete get head header http_code options patch post put route sse timeout version",
+    "_etag": "etag",
+    "_events": "ServerEvent",
+    "_file_response": "FileResponse",
     "_headers": "Headers",
     "_module": "HttpModule",
+    "_negotiation": "produces",
     "_parameters": "Body Cookie Header Path Query param",
     "_redirect": "redirect",
+    "_signed_cookies": "SignedCookies",
     "errors": (
         "BadRequestError ConflictError ForbiddenError GoneError HttpError InternalServerError InvalidInputError "
         "MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError RequestTimeoutError ResponseError "

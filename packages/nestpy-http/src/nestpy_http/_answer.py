@@ -31,6 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 BYTES = "application/octet-stream"
+JSON_LINES = "application/jsonl"
 
 STATIC_NAMES = frozenset({"content-type", "content-length", *SECURITY_NAMES})
 

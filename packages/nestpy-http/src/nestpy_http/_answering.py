@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, get_args, get_origin
+from collections.abc import Callable
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from nestpy_core import Handler, Source
 from nestpy_core._metadata import read
 from nestpy_core.contracts import EndpointAnswer
 
-from ._answer import BYTES, JSON, TEXT, Answers, Response, draft_of
+from ._answer import BYTES, JSON, JSON_LINES, TEXT, Answers, Response, draft_of
+from ._events import EVENT_HEADERS, EVENT_STREAM, EventSender
+from ._file_response import FileResponse
+from ._negotiation import Representations, is_msgpack
 from ._schema import Schemas
-from ._stream import send_stream
+from ._shaping import is_chunk, is_stream, item_of
+from ._stream import lines, send_stream, stepped
 
 
 class Answering:
@@ -22,20 +28,34 @@ class Answering:
         extra: headers that the route adds, by `@header`.
     """
 
-    def __init__(self, answers: Answers, schemas: Schemas, handler: Handler, method: str) -> None:
+    def __init__(
+        self, answers: Answers, schemas: Schemas, handler: Handler, method: str, events: EventSender | None = None
+    ) -> None:
         self._answers = answers
         self._schemas = schemas
         self._handler = handler
         self.status = status_of(handler, method)
         self.extra: list[tuple[str, str]] = list(reversed(read(handler.function, "http_headers", ())))
+        self._events = events
+        offers: tuple[str, ...] = read(handler.function, "http_produces", ())
+        self._representations: Representations | None = None
+        if len(offers) > 1 or any(map(is_msgpack, offers)):
+            encoders = [schemas.encode_msgpack if is_msgpack(one) else schemas.encode for one in offers]
+            self._representations = Representations(answers, offers, encoders)
+        elif offers:
+            self.extra.insert(0, ("content-type", offers[0]))
         self._declared: Response | None = read(handler.function, "http_response")
 
     @property
     def may_stream(self) -> bool:
         """Whether the answer may begin before it is complete."""
-        return inspect.isasyncgenfunction(self._handler.function) or (
-            self._handler.returns is not EndpointAnswer and self._fast() is None
-        )
+        return is_stream(self._handler) or (self._handler.returns is not EndpointAnswer and self._fast() is None)
+
+    def before(self, out: Source) -> None:
+        """Write what is refused before the handler runs: a representation that the route does not have."""
+        if self._representations is not None:
+            choose = out.constant(self._representations.chooser(), "choose")
+            out.line(f"{choose}(scope.headers.get('accept'))")
 
     def write(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write what answers with ``result``; the flags are those of `HandlerCode.answer`."""
@@ -44,8 +64,18 @@ class Answering:
                 out.line(f"result = {out.constant(self._declared, 'declared')}")
             self._general(out, context=context, observed=observed)
             return
-        if inspect.isasyncgenfunction(self._handler.function):
+        if is_stream(self._handler):
             self._stream(out, context=context, observed=observed)
+            return
+        if self._representations is not None:
+            sender = self._representations.sender()
+            self._sent(out, sender, "send_chosen", context=context, observed=observed)
+            return
+        if names_file(self._handler.returns):
+            from ._files import FileSender  # it loads mimetypes and email
+
+            send = FileSender(self._answers).send
+            self._sent(out, send, "send_file", waits=True, context=context, observed=observed)
             return
         fast = self._fast()
         if fast is None:
@@ -107,12 +137,38 @@ class Answering:
     def _general(self, out: Source, *, context: bool, observed: bool) -> None:
         write_answer(out, self._answers, self.status, self.extra, context=context, observed=observed)
 
+    def _sent(
+        self, out: Source, sender: Callable[..., Any], name: str, *, waits: bool = False, context: bool, observed: bool
+    ) -> None:
+        """Write the call of a sender that also reads the request."""
+        draft = f"{out.constant(draft_of, 'draft_of')}(context)" if context else "None"
+        extra = out.constant(self.extra, "extra_headers")
+        call = f"{out.constant(sender, name)}(scope, protocol, result, {self.status}, {extra}, {draft})"
+        call = f"await {call}" if waits else call
+        out.line(f"outcome = {call}" if observed else call)
+
     def _stream(self, out: Source, *, context: bool, observed: bool) -> None:
-        with out.block("if hasattr(result, '__anext__'):"):
-            headers = out.constant(self._answers.static(BYTES, self.extra), "headers")
-            send = out.constant(send_stream, "send_stream")
+        """Write the sending of a generator, unless a layer has put something else in its place."""
+        asynchronous = inspect.isasyncgenfunction(self._handler.function)
+        with out.block(f"if hasattr(result, '{'__anext__' if asynchronous else '__next__'}'):"):
+            chunks = "result"
+            if not asynchronous:
+                chunks = f"{out.constant(stepped, 'stepped')}({chunks}, blocking={self._handler.blocking})"
+            sender: Callable[..., Any] = send_stream
+            if self._events is not None:
+                media_type, extra, sender, name = EVENT_STREAM, EVENT_HEADERS, self._events.send, "send_events"
+            else:
+                media_type, extra, name = BYTES, [], "send_stream"
+                if not is_chunk(item_of(self._handler)):
+                    media_type = JSON_LINES
+                    encode = out.constant(self._schemas.encode, "encode")
+                    chunks = f"{out.constant(lines, 'lines')}({chunks}, {encode})"
+            given = {name for name, _ in self.extra}
+            own = [*self.extra, *(pair for pair in extra if pair[0] not in given)]
+            headers = out.constant(self._answers.static(media_type, own), "headers")
+            send = out.constant(sender, name)
             draft = f"{out.constant(draft_of, 'draft_of')}(context)" if context else "None"
-            call = f"await {send}(protocol, result, {self.status}, {headers}, {draft})"
+            call = f"await {send}(protocol, {chunks}, {self.status}, {headers}, {draft})"
             out.line(f"outcome = {call}" if observed else call)
         with out.block("else:"):
             self._general(out, context=context, observed=observed)
@@ -146,3 +202,10 @@ def may_be_response(returns: Any) -> bool:
     if any(may_be_response(item) for item in get_args(returns) if isinstance(item, type) or get_args(item)):
         return get_origin(returns) not in (list, dict, tuple, set, frozenset)
     return isinstance(returns, type) and issubclass(returns, Response | EndpointAnswer)
+
+
+def names_file(returns: Any) -> bool:
+    """Say whether an annotation names `FileResponse`, alone or among others."""
+    if isinstance(returns, type):
+        return issubclass(returns, FileResponse)
+    return get_origin(returns) in (Union, UnionType) and any(map(names_file, get_args(returns)))

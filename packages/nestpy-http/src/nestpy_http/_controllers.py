@@ -24,6 +24,7 @@ __all__ = (
     "post",
     "put",
     "route",
+    "sse",
     "timeout",
     "version",
 )
@@ -63,6 +64,15 @@ class RouteMarker(HandlerMarker, frozen=True, kw_only=True):
     def word(self) -> str:  # type: ignore[override]  # each verb has its own
         """The decorator as users write it."""
         return f"@{self.method.lower()}"
+
+
+class SseMarker(RouteMarker, frozen=True, kw_only=True):
+    """What `@sse` was given: a GET route whose results are events."""
+
+    @property
+    def word(self) -> str:  # type: ignore[override]  # as its base
+        """The decorator as users write it."""
+        return "@sse"
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
@@ -155,6 +165,16 @@ def version(*versions: str) -> Callable[[F], F]:
         return function
 
     return declare
+
+
+def sse(path: str = "/") -> Callable[[F], F]:
+    """Stream server-sent events at *path*: the async generator yields values, or `ServerEvent` to say more.
+
+    An idle stream is sent a comment every ``sse_keep_alive`` seconds and ends after ``sse_lifetime``; the generator is
+    closed when the client goes. What a client saw last: ``last_event_id: Header[str | None] = None``.
+    """
+    _check_path("@sse", path)
+    return lambda function: declare_handler(function, SseMarker(method="GET", path=path))
 
 
 def http_code(status: int) -> Callable[[F], F]:

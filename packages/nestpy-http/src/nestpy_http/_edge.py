@@ -20,9 +20,10 @@ from ._asgi import asgi
 from ._client_address import TrustedProxies, networks
 from ._config import HttpConfig
 from ._context import Request
-from ._controllers import ControllerMarker, RouteMarker
+from ._controllers import ControllerMarker, RouteMarker, SseMarker
 from ._cors import Cors, cors_problems
 from ._endpoint import endpoint_handler
+from ._events import EventSender
 from ._gate import Gate
 from ._head import head_of
 from ._kernel import Kernel
@@ -34,6 +35,9 @@ from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
 from ._security_headers import security_headers
 from ._shape import Bounds
+from ._shaping import is_stream, result_problems, shaped
+from ._signed_cookies import SignedCookies, secret_problem
+from ._timing import timed
 from ._tls import half_pair
 from ._versions import VersionReader, choice, versions_of
 from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
@@ -121,9 +125,28 @@ class HttpEdge:
                 hints=(f"add `HttpModule.for_root()` to `imports=` of `{self.graph.root.label}`",),
             )
         yield from self._collisions()
+        yield from self._secret_problems()
         half = half_pair(self.config)
         if half is not None:
             yield half
+
+    def _secret_problems(self) -> Iterator[Problem]:
+        secrets = self.config.cookie_secrets.reveal()
+        problem = secret_problem(secrets)
+        if problem is not None:
+            yield problem
+        late = any(one.token is HttpConfig and one.constants.get("late") for one in self.graph.bindings)
+        if not secrets and not late and self._signs():
+            yield ConfigurationError(
+                "http.cookie_secrets",
+                "is required: `SignedCookies` is injected",
+                hints=("set `NESTPY_HTTP__COOKIE_SECRETS` to a list of secrets",),
+            )
+
+    def _signs(self) -> bool:
+        asked = [binding for bindings in self.graph.injected.values() for binding in bindings]
+        used = [binding for one in self.graph.bindings for _, binding in one.dependencies()]
+        return any(binding.token is SignedCookies for binding in (*asked, *used))
 
     def _read(self) -> None:
         reader = ArgumentReader(self.schemas)
@@ -179,12 +202,14 @@ class HttpEdge:
         problem = self._result_problem(handler)
         if problem is not None:
             self._problems.append(problem)
+        events = isinstance(marker, SseMarker)
+        self._problems.extend(result_problems(handler, method, self.config, self.schemas, events=events))
         self.routes.append(MountedRoute(method, template, handler, marker, tuple(arguments), version, host))
 
     def _result_problem(self, handler: Handler) -> RouteError | None:
         if handler.returns in (inspect.Parameter.empty, None, str, bytes) or may_be_response(handler.returns):
             return None
-        if inspect.isasyncgenfunction(handler.function):
+        if is_stream(handler):
             return None
         return self.schemas.check(handler.returns, f"The result of `{handler.label}`")
 
@@ -220,6 +245,7 @@ class HttpEdge:
         limit = self.config.max_body_bytes
         gate = Gate(self.graph, self.config, self.answers)
         functions: dict[tuple[str, str], list[tuple[MountedRoute, Route]]] = {}
+        events = EventSender(self.schemas.encode, self.config.sse_keep_alive, self.config.sse_lifetime)
         for route in self.routes:
             route_code = HandlerRouteCode(
                 self.answers,
@@ -233,9 +259,11 @@ class HttpEdge:
                 carries=any(binding.token is Request for binding in reachable(needs_of(route.handler, self.graph))),
                 gate=gate,
                 sheds=route.marker is not None,
+                events=events if isinstance(route.marker, SseMarker) else None,
             )
             marker = route.marker or RouteMarker(method=route.method, path=route.template.text)
-            function = compiler.handler(route.handler, marker, route_code).function
+            compiled = compiler.handler(route.handler, marker, route_code).function
+            function = shaped(compiled, route.handler, self.config)
             functions.setdefault((route.method, route.template.shape), []).append((route, function))
         intercepted = bool(self.graph.global_layers.get("interceptors"))
         code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched, intercepted=intercepted)
@@ -248,7 +276,7 @@ class HttpEdge:
         proxies = TrustedProxies(self.config.trusted_proxies) if self.config.trusted_proxies else None
         kernel = Kernel(self.router, unmatched, shape=self._shape(), cors=self.cors, proxies=proxies).compile()
         compiler.functions.append(kernel)
-        self.rsgi = kernel.function
+        self.rsgi = timed(kernel.function) if self.config.server_timing else kernel.function
 
     def _shape(self) -> RequestShape | None:
         config = self.config

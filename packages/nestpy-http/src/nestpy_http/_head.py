@@ -32,6 +32,14 @@ class HeadProtocol:
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self._inner.response_empty(status, _sized(headers, len(body)))
 
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        del file
+        self._inner.response_empty(status, headers)
+
+    def response_file_range(self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int) -> None:
+        del file, start, end
+        self._inner.response_empty(status, headers)
+
     def response_stream(self, status: int, headers: list[tuple[str, str]]) -> None:
         self._inner.response_empty(status, headers)
 

@@ -53,6 +53,8 @@ class Kernel:
                 out.line(f"scope = {out.constant(self._proxies.scope, 'behind_proxies')}(scope)")
             self._grant_origin()
             self._find()
+            if self._router.tails:
+                self._find_tail()
             out.line(f"return {self._refuse('None')}")
         return CompiledFunction("kernel", "nestpy:http kernel", out)
 
@@ -99,3 +101,10 @@ class Kernel:
                 out.line("route = shape.routes.get(shape.key(segments))")
                 with out.block("if route is not None and segments[-1]:"):
                     out.line("return route(scope, protocol, segments)")
+
+    def _find_tail(self) -> None:
+        out = self._out
+        with out.block(f"if len(path) <= {MAX_TARGET}:"):
+            out.line(f"found = {out.constant(self._router.find_tail, 'find_tail')}(method, path)")
+            with out.block("if found is not None:"):
+                out.line("return found[0](scope, protocol, found[1])")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ from nestpy_core import DynamicModule, dynamic, module
 
 from ._config import HttpConfig
 from ._deadlines import RunningRequests
+from ._signed_cookies import SignedCookies
 
 __all__ = ("HttpModule",)
 
 
-@module(providers=[HttpConfig, RunningRequests], shared=True)
+@module(providers=[HttpConfig, RunningRequests, SignedCookies], shared=True)
 class HttpModule:
     """Serves every controller of the app; import it once, in the root module."""
 
@@ -25,6 +27,31 @@ class HttpModule:
             options: any field of `HttpConfig`, for instance ``port=3001, prefix="/api"``.
         """
         return dynamic(cls, settings={HttpConfig: options})
+
+    @classmethod
+    def serve_static(
+        cls,
+        path: str,
+        directory: str | os.PathLike[str],
+        *,
+        public: bool = False,
+        cache: str = "no-cache",
+    ) -> DynamicModule:
+        """Serve the files below *directory* at *path*: validators, ranges, no listings, dotfiles or links out.
+
+        Import it beside ``for_root``. Guards, interceptors and the rest stand before it as before any route.
+
+        Args:
+            path: for instance ``/assets``.
+            directory: resolved at once; relative to the working directory.
+            public: as `public` says; needed once the app has guards that authorize, unless one of them lets it pass.
+            cache: the ``Cache-Control`` of each file; by default clients ask whether theirs is still good.
+        """
+        from ._static_files import static_controller
+
+        return dynamic(
+            cls, providers=[static_controller(path, directory, public=public, cache=cache)], label="serve_static"
+        )
 
     @classmethod
     def for_root_async(cls, use_factory: Callable[..., Any]) -> DynamicModule:  # see below

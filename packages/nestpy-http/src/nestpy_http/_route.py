@@ -15,6 +15,7 @@ from ._answer import Answers, Ready, Response
 from ._answering import Answering, write_answer
 from ._arguments import Argument
 from ._context import HttpContext, Request
+from ._events import EventSender
 from ._extraction import Extraction
 from ._gate import Gate
 from ._parameters import Place
@@ -138,6 +139,7 @@ class HandlerRouteCode(RouteCode):
         carries: bool,
         gate: Gate,
         sheds: bool,
+        events: EventSender | None = None,
     ) -> None:
         super().__init__(answers, schemas, limit)
         self.handler = handler
@@ -158,7 +160,7 @@ class HandlerRouteCode(RouteCode):
         self._extraction = Extraction(
             handler, arguments, positions, limit=limit, shares=self._shares, carrier=self.carrier
         )
-        self._answering = Answering(answers, schemas, handler, method)
+        self._answering = Answering(answers, schemas, handler, method, events)
 
     def _handler_name(self, out: Source) -> str:
         return out.constant(self.handler, "handler")
@@ -178,6 +180,7 @@ class HandlerRouteCode(RouteCode):
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:
         """Write the extraction of this handler's arguments."""
+        self._answering.before(out)
         return self._extraction.write(out, pipes)
 
     def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:

@@ -20,10 +20,12 @@ class Template:
     Attributes:
         text: the whole path with ``{name}`` parameters.
         parameters: the index of each parameter in the path split at slashes.
+        tail: the index of a last ``{name...}``, which stands for the rest of the path; 0 without one.
     """
 
     text: str
     parameters: tuple[tuple[str, int], ...]
+    tail: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Template:
@@ -36,8 +38,11 @@ class Template:
             raise ValueError("has `:`; a parameter is written `{name}`")
         if UNSAFE.search(text):
             raise ValueError("has a segment that no request may have")
-        parameters = []
+        parameters: list[tuple[str, int]] = []
+        tail = 0
         for index, segment in enumerate(text.split("/")):
+            if segment.endswith("...}") and index == text.count("/") and not parameters:
+                tail, segment = index, f"{segment[:-4]}}}"  # noqa: PLW2901  # the name without its dots
             found = _PARAMETER.fullmatch(segment)
             if found is not None and found[1].isidentifier():
                 parameters.append((found[1], index))
@@ -47,12 +52,12 @@ class Template:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise ValueError(f"has `{{{twice}}}` twice")
-        return cls(text, tuple(parameters))
+        return cls(text, tuple(parameters), tail)
 
     @property
     def shape(self) -> str:
         """The path without parameter names: two routes of one shape and method collide."""
-        return _PARAMETER.sub("{}", self.text)
+        return _PARAMETER.sub("{...}" if self.tail else "{}", self.text)
 
     def literals(self) -> tuple[int, ...]:
         """Return the indexes of the literal segments."""
@@ -81,12 +86,19 @@ class Router:
     def __init__(self) -> None:
         self.static: dict[str, dict[str, Route]] = {}
         self.shapes: dict[str, dict[int, list[_Shape]]] = {}
+        self.tails: dict[str, list[tuple[str, int, Route]]] = {}
 
     def add(self, method: str, template: Template, route: Route) -> None:
         """Serve *route* at *template*; a later one of the same method and shape replaces it."""
         self.static.setdefault(method, {})
         if not template.parameters:
             self.static[method][template.text] = route
+            return
+        if template.tail:
+            prefix = template.text.partition("{")[0]
+            tails = self.tails.setdefault(method, [])
+            tails.append((prefix, template.tail, route))
+            tails.sort(key=lambda one: -len(one[0]))
             return
         literals = template.literals()
         shapes = self.shapes.setdefault(method, {}).setdefault(template.text.count("/") + 1, [])
@@ -101,7 +113,14 @@ class Router:
         """Return the parametrised route of *path* and the path's segments; the route checks its own segments."""
         segments = path.split("/")
         route = self._parametrised(method, segments)
-        return None if route is None else (route, segments)
+        return self.find_tail(method, path) if route is None else (route, segments)
+
+    def find_tail(self, method: str, path: str) -> tuple[Route, list[str]] | None:
+        """Return the route whose ``{name...}`` stands for the rest of *path*, the longest prefix first."""
+        for prefix, index, route in self.tails.get(method, ()):
+            if path.startswith(prefix) and len(path) > len(prefix) and not UNSAFE.search(path):
+                return route, path.split("/", index)
+        return None
 
     def _parametrised(self, method: str, segments: list[str]) -> Route | None:
         by_length = self.shapes.get(method)
@@ -116,5 +135,5 @@ class Router:
         """Yield the methods that serve *path*, in order of declaration."""
         segments = path.split("/")
         for method, routes in self.static.items():
-            if path in routes or self._parametrised(method, segments) is not None:
+            if path in routes or self._parametrised(method, segments) is not None or self.find_tail(method, path):
                 yield method

@@ -34,6 +34,7 @@ class Schemas:
     Attributes:
         encode: encodes any result as JSON.
         bounds: what holds for bodies where their type says nothing.
+        encode_msgpack: encodes any result as MessagePack.
     """
 
     def __init__(self, graph: Graph, bounds: Bounds = DEFAULT_BOUNDS, *, strict_json: bool = False) -> None:
@@ -43,6 +44,7 @@ class Schemas:
         self._supports: dict[type, SchemaSupport | None] = {}
         self._good: dict[int, Any] = {}
         self.encode = msgspec.json.Encoder(enc_hook=self._encode_foreign).encode
+        self.encode_msgpack = msgspec.msgpack.Encoder(enc_hook=self._encode_foreign).encode
 
     def check(self, kind: Any, what: str) -> RouteError | None:
         """Return what is wrong with *kind*, which *what* names, or None."""

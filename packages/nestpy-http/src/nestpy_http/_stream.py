@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from ._answer import ResponseDraft, check_status
@@ -48,6 +49,28 @@ async def send_stream(
     finally:
         await chunks.aclose()
     return status
+
+
+async def stepped(items: Generator[Any, None, None], *, blocking: bool) -> AsyncGenerator[Any, None]:
+    """Yield the items of a sync generator; a *blocking* one takes each step in a worker thread."""
+    end = object()
+    try:
+        while (item := await asyncio.to_thread(next, items, end) if blocking else next(items, end)) is not end:
+            yield item
+    finally:
+        if blocking:
+            await asyncio.to_thread(items.close)
+        else:
+            items.close()
+
+
+async def lines(items: AsyncGenerator[Any, None], encode: Callable[[Any], bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield each item as a line of JSON."""
+    try:
+        async for item in items:
+            yield encode(item) + b"\n"
+    finally:
+        await items.aclose()
 
 
 async def _send_all(transport: Any, first: str | bytes, chunks: AsyncGenerator[str | bytes, None]) -> None:
