@@ -153,6 +153,8 @@ def test_a_parameter_that_is_text_stays_text(hint):
 def test_a_date_follows_its_parameter():
     assert type(ParseDate().transform("2024-01-01T00:00:00Z", parameter(dt.datetime))) is dt.datetime
     assert type(ParseDate().transform("2024-01-01", parameter(dt.date))) is dt.date
+    found = violations(ParseDate(), "2024-01-01", dt.datetime | None)
+    assert found == {"": [{"code": "type", "message": "Expected `datetime`"}]}
 
 
 def test_a_default_is_never_shared():

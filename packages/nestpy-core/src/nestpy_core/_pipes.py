@@ -51,9 +51,8 @@ class _Parse:
 
     code = "type"
 
-    @property
-    def expected(self) -> str:
-        """What the value should be, as messages name it."""
+    def expects(self, declared: Any) -> str:
+        """Return what the value should be, as messages name it."""
         raise NotImplementedError
 
     def parse(self, value: Any, declared: Any) -> Any:
@@ -75,7 +74,7 @@ class _Parse:
         try:
             parsed = self.parse(value, declared)
         except ValueError:
-            failure = {"code": self.code, "message": f"Expected {self.expected}"}
+            failure = {"code": self.code, "message": f"Expected {self.expects(declared)}"}
             raise ViolationsError({"": [failure]}, source=self) from None
         return value if declared is str and isinstance(value, str) else parsed
 
@@ -83,7 +82,10 @@ class _Parse:
 class ParseInt(_Parse):
     """Parses a decimal integer of up to 64 bits: ``-12``, and neither ``1.0`` nor ``1_000``."""
 
-    expected = "`int`"
+    def expects(self, declared: Any) -> str:
+        """Name ``int``."""
+        del declared
+        return "`int`"
 
     def parse(self, value: Any, declared: Any) -> int:
         """Return the integer."""
@@ -99,7 +101,10 @@ class ParseInt(_Parse):
 class ParseFloat(_Parse):
     """Parses a finite decimal number."""
 
-    expected = "`float`"
+    def expects(self, declared: Any) -> str:
+        """Name ``float``."""
+        del declared
+        return "`float`"
 
     def parse(self, value: Any, declared: Any) -> float:
         """Return the number."""
@@ -113,7 +118,10 @@ class ParseFloat(_Parse):
 class ParseBool(_Parse):
     """Parses ``true`` and ``1``, ``false`` and ``0``."""
 
-    expected = "`bool`"
+    def expects(self, declared: Any) -> str:
+        """Name ``bool``."""
+        del declared
+        return "`bool`"
 
     def parse(self, value: Any, declared: Any) -> bool:
         """Return the truth value."""
@@ -136,9 +144,9 @@ class ParseUUID(_Parse):
             raise DefinitionError(f"`ParseUUID(version={version!r})` must be from 1 to 8")
         self.version = version
 
-    @property
-    def expected(self) -> str:
-        """``UUID``, and of which version."""
+    def expects(self, declared: Any) -> str:
+        """Name ``UUID``, and of which version."""
+        del declared
         return "`UUID`" if self.version is None else f"`UUID` of version {self.version}"
 
     def parse(self, value: Any, declared: Any) -> uuid.UUID:
@@ -167,9 +175,9 @@ class ParseEnum(_Parse):
         self.kind = kind
         self._members = {str(member.value): member for member in kind}
 
-    @property
-    def expected(self) -> str:
-        """The enum's name."""
+    def expects(self, declared: Any) -> str:
+        """Name the enum."""
+        del declared
         return f"`{self.kind.__name__}`"
 
     def parse(self, value: Any, declared: Any) -> enum.Enum:
@@ -194,15 +202,16 @@ class ParseDate(_Parse):
             raise DefinitionError(f"`ParseDate` takes `date` or `datetime`, not `{name_of(kind)}`")
         self.kind = kind
 
-    @property
-    def expected(self) -> str:
-        """The kind of date."""
-        return f"`{(self.kind or dt.date).__name__}`"
+    def expects(self, declared: Any) -> str:
+        """Name the kind of date."""
+        return f"`{self._kind(declared).__name__}`"
 
     def parse(self, value: Any, declared: Any) -> dt.date:
         """Return the date."""
-        kind = self.kind or (dt.datetime if declared is dt.datetime else dt.date)
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, self._kind(declared))
+
+    def _kind(self, declared: Any) -> type[dt.date]:
+        return self.kind or (dt.datetime if declared is dt.datetime else dt.date)
 
 
 _PARSERS: dict[Any, Callable[[], _Parse]] = {
