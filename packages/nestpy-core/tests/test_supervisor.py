@@ -1,0 +1,170 @@
+"""Any edge may ask for several processes: core supervises them and knows nothing of what they serve."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from nestpy_core._supervisor import MOST_DEATHS, SLOWEST, WINDOW, Role
+
+MAIN = """
+import asyncio, os, socket, sys
+from nestpy_core import App, hookimpl, module
+
+class Shout:
+    name = "shout"
+    processes = 2
+    shared = None
+
+    def share(self):
+        return socket.create_server(("127.0.0.1", 0))
+
+    def adopt(self, shared):
+        self.shared = shared
+
+    async def serve(self, serving):
+        if os.environ.get("BREAKS") == "always":
+            os.abort()
+        async def answer(reader, writer):
+            word = await reader.readline()
+            if word == b"die\\n":
+                os._exit(3)
+            writer.write(f"{os.getpid()}\\n".encode())
+            writer.close()
+        self.shared.setblocking(False)
+        server = await asyncio.start_server(answer, sock=self.shared)
+        print("serving", self.shared.getsockname()[1], os.getpid(), flush=True)
+        serving.ready()
+        await serving.stopping.wait()
+        server.close()
+
+class Quiet:
+    name = "quiet"
+
+    async def serve(self, serving):
+        print("quiet", os.getpid(), flush=True)
+        serving.ready()
+        await serving.stopping.wait()
+
+class ShoutEdge:
+    def __init__(self, transport):
+        self.name = transport.name
+        self._transport = transport
+
+    def verify(self):
+        return []
+
+    def compile(self, compiler):
+        pass
+
+    def transport(self):
+        return self._transport
+
+class Plugin:
+    def __init__(self, made):
+        self.made = made
+
+    @hookimpl
+    def nestpy_edge(self, graph):
+        return ShoutEdge(self.made())
+
+@module
+class AppModule: ...
+
+app = App(AppModule, plugins=[Plugin(Shout), Plugin(Quiet)])
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+class Started:
+    def __init__(self, directory, environ):
+        (directory / "main.py").write_text(MAIN)
+        self.process = subprocess.Popen(
+            [sys.executable, "main.py"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=directory,
+            env={**os.environ, "NESTPY_ENV": "test", **environ},
+            start_new_session=True,
+        )
+        self.lines = []
+        self.reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")))
+        self.reader.start()
+
+    def until(self, claim, seconds=15):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := claim():
+                return found
+            time.sleep(0.02)
+        raise AssertionError("".join(self.lines))
+
+    def words(self, first):
+        return [line.split() for line in self.lines if line.startswith(f"{first} ")]
+
+    def ask(self, word="hello"):
+        port = int(self.words("serving")[0][1])
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(f"{word}\n".encode())
+            return connection.recv(64).decode().strip()
+
+    def end(self):
+        code = self.process.wait(15)
+        self.reader.join(5)
+        return code
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def run(**environ):
+        started.append(Started(tmp_path, environ))
+        return started[-1]
+
+    yield run
+    for each in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(each.process.pid, signal.SIGKILL)
+        each.end()
+        each.process.stdout.close()
+
+
+@pytest.mark.e2e
+def test_processes_of_a_foreign_edge_share_a_socket_come_back_and_drain(start):
+    started = start()
+    started.until(lambda: "3 processes serve" in "".join(started.lines))
+    pids = {words[2] for words in started.words("serving")}
+    assert len(pids) == 2
+    assert started.ask() in pids
+    assert started.words("quiet")[0][1] not in pids
+    assert started.ask("die") == ""
+    started.until(lambda: len(started.words("serving")) == 3, 3)
+    assert "ended with 3; another starts in 0 s" in "".join(started.lines)
+    assert started.ask() in {words[2] for words in started.words("serving")}
+    started.process.send_signal(signal.SIGTERM)
+    assert started.end() == 0
+    with pytest.raises(OSError, match="refused"):
+        started.ask()
+
+
+@pytest.mark.e2e
+def test_process_that_dies_of_a_signal_while_it_starts_ends_the_app_with_1(start):
+    started = start(BREAKS="always")
+    assert started.end() == 1
+    assert f"ended with -{int(signal.SIGABRT)} while it started" in "".join(started.lines)
+
+
+def test_pauses_grow_with_the_deaths_of_the_last_minute():
+    role = Role("http", 2, None)
+    assert [role.pause(float(second)) for second in range(MOST_DEATHS + 2)] == [0, 0.25, 0.5, 1, 2, SLOWEST, SLOWEST]
+    assert role.pause(WINDOW + MOST_DEATHS + 2.0) == 0
