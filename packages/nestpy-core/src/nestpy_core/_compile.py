@@ -55,7 +55,8 @@ class HandlerCode(Protocol):
 
     An edge that bounds its calls also has ``around(out, *, observed) -> AbstractContextManager[None]``: it writes
     what stands around everything but the operation instruments, request scope and its clean-up included. What it
-    answers itself it tells them, where *observed*, through ``outcome``.
+    answers itself it tells them, where *observed*, through ``outcome``. One with ``owes_cleanup`` true has ``stack``, a
+    `CleanUp`, in what `arguments` writes.
 
     Attributes:
         name: the function's name, any text.
@@ -202,7 +203,7 @@ class _Function:
         self.inner = [use for use in layers.get("interceptors", ()) if use.site != "global"]
         self.passed = ""
         needed = needs_of(handler, graph) if handler else _bindings(self.outer)
-        self.owes_cleanup = self.construction.owes_cleanup(needed)
+        self.owes_cleanup = self.construction.owes_cleanup(needed) or getattr(code, "owes_cleanup", False)
 
     @property
     def plain(self) -> bool:

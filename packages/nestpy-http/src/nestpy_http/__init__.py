@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from ._events import ServerEvent as ServerEvent
     from ._file_response import FileResponse as FileResponse
     from ._headers import Headers as Headers
+    from ._intake import body_limit as body_limit, consumes as consumes
     from ._module import HttpModule as HttpModule
     from ._negotiation import produces as produces
     from ._parameters import (
-        Body as Body, Cookie as Cookie, Header as Header, Path as Path, Query as Query, param as param,
+        Body as Body, Cookie as Cookie, File as File, Form as Form, Header as Header, Path as Path, Query as Query,
+        param as param,
     )
     from ._redirect import redirect as redirect
     from ._signed_cookies import SignedCookies as SignedCookies
+    from ._upload import Upload as Upload
     from .errors import (
         BadRequestError as BadRequestError, ConflictError as ConflictError, ForbiddenError as ForbiddenError,
         GoneError as GoneError, HttpError as HttpError, InternalServerError as InternalServerError,
@@ -38,14 +41,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientStream", "ConflictError", "Cookie", "FileResponse",
-    "ForbiddenError", "GoneError", "Header", "Headers", "HttpClient", "HttpConfig", "HttpContext", "HttpError",
-    "HttpModule", "InternalServerError", "InvalidInputError", "MethodNotAllowedError", "NotAcceptableError",
-    "NotFoundError", "Path", "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError", "Response",
-    "ResponseError", "RouteError", "ServerEvent", "ServiceUnavailableError", "SignedCookies", "TooManyRequestsError",
-    "UnauthorizedError", "UnprocessableEntityError", "UnsupportedMediaTypeError", "compress", "controller", "delete",
-    "etag", "get", "head", "header", "http_code", "options", "param", "patch", "post", "produces", "put", "redirect",
-    "route", "sse", "timeout", "version",
+    "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientStream", "ConflictError", "Cookie", "File",
+    "FileResponse", "ForbiddenError", "Form", "GoneError", "Header", "Headers", "HttpClient", "HttpConfig",
+    "HttpContext", "HttpError", "HttpModule", "InternalServerError", "InvalidInputError", "MethodNotAllowedError",
+    "NotAcceptableError", "NotFoundError", "Path", "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError",
+    "Response", "ResponseError", "RouteError", "ServerEvent", "ServiceUnavailableError", "SignedCookies",
+    "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError", "UnsupportedMediaTypeError", "Upload",
+    "body_limit", "compress", "consumes", "controller", "delete", "etag", "get", "head", "header", "http_code",
+    "options", "param", "patch", "post", "produces", "put", "redirect", "route", "sse", "timeout", "version",
 ]
 
 _NAMES_OF_MODULES = {
@@ -60,11 +63,13 @@ _NAMES_OF_MODULES = {
     "_events": "ServerEvent",
     "_file_response": "FileResponse",
     "_headers": "Headers",
+    "_intake": "body_limit consumes",
     "_module": "HttpModule",
     "_negotiation": "produces",
-    "_parameters": "Body Cookie Header Path Query param",
+    "_parameters": "Body Cookie File Form Header Path Query param",
     "_redirect": "redirect",
     "_signed_cookies": "SignedCookies",
+    "_upload": "Upload",
     "errors": (
         "BadRequestError ConflictError ForbiddenError GoneError HttpError InternalServerError InvalidInputError "
         "MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError RequestTimeoutError ResponseError "

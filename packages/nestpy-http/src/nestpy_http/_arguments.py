@@ -5,22 +5,27 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from nestpy_core import ExecutionContext, FromContext, Handler, Parameter
 from nestpy_core._names import name_of
 from nestpy_core._violations import Failures, failure_of
 
+from ._body import either
 from ._client_address import ClientIp
 from ._context import HttpContext, Request
+from ._form import FormReader, all_files, one_file
+from ._intake import JSON, consumed_by
 from ._parameters import ParameterOptions, Place
 from ._schema import Schemas, check_segment, instance_or, is_collection, is_data, optional_inner, path_converter
+from ._upload import Upload
 from ._violations import body_error, invalid, item_path
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
 CARRIERS: tuple[type, ...] = (Request, HttpContext, ClientIp)
+FORM_PLACES = (Place.FORM, Place.FILE)
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -51,6 +56,16 @@ class Argument:
     make: Callable[[Any], Any] | None = None
     foreign: Callable[[type, Any], Any] = _none
     refuse_unknown: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is made of a whole form."""
+        return isinstance(self.make, FormReader)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it is the body as it comes."""
+        return self.place is Place.BODY and is_stream(self.kind)
 
     @property
     def required(self) -> bool:
@@ -86,7 +101,10 @@ class ArgumentReader:
                 problems.append(found)
             else:
                 arguments.append(found)
-        bodies = [argument for argument in arguments if argument.place is Place.BODY]
+        bodies = [argument for argument in arguments if argument.place is Place.BODY or argument.whole]
+        fields = [argument for argument in arguments if argument.place in FORM_PLACES and not argument.whole]
+        if bodies and any(argument.place is Place.FORM or bodies[0].place is Place.BODY for argument in fields):
+            bodies += fields
         if len(bodies) > 1:
             both = " and ".join(f"`{argument.parameter.name}`" for argument in bodies[:2])
             problems.append(
@@ -118,20 +136,28 @@ class ArgumentReader:
                 f"{what} is a path parameter, and `{template}` has no `{{{name}}}`.",
                 hints=(f"add `{{{name}}}` to the route, or write `Query[{name_of(kind)}]`",),
             )
-        replaced = bool(parameter.pipes) and place is not Place.BODY
+        if place is Place.FILE and _file_kind(kind) is None:
+            return RouteError(
+                f"{what} is `File[{name_of(kind)}]`, and a file is an `Upload`.",
+                hints=("write `File[Upload]`, or `File[list[Upload]]` for several",),
+            )
+        replaced = bool(parameter.pipes) and place not in (Place.BODY, *FORM_PLACES)
         problem = None if replaced else _misplaced(what, place, kind, method)
         if problem is not None:
             return problem
         if place is Place.HEADER and options.name is None:
             name = name.replace("_", "-")
-        problem = None if kind is bytes or replaced else self._schemas.check(kind, what)
+        unchecked = kind is bytes or replaced or place is Place.FILE or (place is Place.BODY and is_stream(kind))
+        problem = None if unchecked else self._schemas.check(kind, what)
         return problem or Argument(
             parameter,
             place,
             name.lower() if place is Place.HEADER else name,
             kind,
             options,
-            self._make(place, kind, options, piped=bool(parameter.pipes or handler.layers.get("pipes"))),
+            self._made_of_body(handler, place, kind, options)
+            if place is Place.BODY or place is Place.FILE or (place is Place.FORM and is_data(kind))
+            else self._make(place, kind, piped=bool(parameter.pipes or handler.layers.get("pipes"))),
             self._schemas.decode_foreign,
             self._schemas.bounds.unless(allow_unknown=options.allow_unknown).refuse_unknown,
         )
@@ -148,9 +174,22 @@ class ArgumentReader:
             return False
         return self._schemas.check(kind, "") is not None or self._schemas.supports(kind)
 
-    def _make(self, place: Place, kind: Any, options: ParameterOptions, *, piped: bool) -> Callable[[Any], Any] | None:
-        if place is Place.BODY:
-            return None if kind is bytes else self._schemas.decoder(kind, allow_unknown=options.allow_unknown)
+    def _made_of_body(
+        self, handler: Handler, place: Place, kind: Any, options: ParameterOptions
+    ) -> Callable[[Any], Any] | None:
+        if place is Place.FILE:
+            return _file_kind(kind)
+        if kind is bytes or is_stream(kind):
+            return None
+        unknown = options.allow_unknown
+        if place is Place.FORM:
+            return self._schemas.form_reader(optional_inner(kind)[0], allow_unknown=unknown)
+        decode = self._schemas.decoder(kind, allow_unknown=unknown)
+        if consumed_by(handler.function) == (JSON,):
+            return decode
+        return either(decode, self._schemas.packed_decoder(kind, allow_unknown=unknown))
+
+    def _make(self, place: Place, kind: Any, *, piped: bool) -> Callable[[Any], Any] | None:
         if piped:
             return instance_or(kind, self._schemas.converter(kind))
         if place is Place.PATH and kind is not int:
@@ -170,17 +209,31 @@ def _split(hint: Any) -> tuple[Any, Place | None, ParameterOptions]:
 
 
 def _misplaced(what: str, place: Place, kind: Any, method: str) -> RouteError | None:
-    if place is Place.BODY and method not in BODY_METHODS:
+    if place in (Place.BODY, *FORM_PLACES) and method not in BODY_METHODS:
+        word = "body" if place is Place.BODY else place.value
         return RouteError(
-            f"{what} is a body, and {method} requests have none.",
+            f"{what} is a {word}, and {method} requests have none.",
             hints=("use `@post`, `@put` or `@patch`", "or take its fields one by one, each as `Query[…]`"),
         )
-    if place is not Place.BODY and is_data(kind):
+    if place not in (Place.BODY, *FORM_PLACES) and is_data(kind):
         return RouteError(
             f"{what} is `{name_of(kind)}`, which no single text of a {place.value} can be.",
             hints=(f"take its fields one by one, each as `{place.value.title()}[…]`",),
         )
     return None
+
+
+def is_stream(kind: Any) -> bool:
+    """Say whether a type is that of a body as it comes."""
+    return get_origin(kind) in (AsyncIterator, AsyncIterable) and get_args(kind) == (bytes,)
+
+
+def _file_kind(kind: Any) -> Callable[[Any], Any] | None:
+    """Return what makes a parameter of a field's files, or None where its type is no `Upload`."""
+    inner = optional_inner(kind)[0]
+    if inner is Upload:
+        return one_file
+    return all_files if get_origin(inner) is list and get_args(inner) == (Upload,) else None
 
 
 def _ambiguous(what: str, parameter: Parameter, kind: Any, template: str) -> RouteError:
@@ -240,6 +293,8 @@ def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str,
         if argument.place is Place.BODY:
             found = body_error(argument.kind, value, error, argument.foreign, refuse_unknown=argument.refuse_unknown)
             return found if isinstance(found, HttpError) else iter(found.items())
+        if isinstance(argument.make, FormReader):
+            return argument.make.failures(value, error)
         if isinstance(value, list) and not is_collection(argument.kind):
             return iter([(argument.name, [{"code": "repeated", "message": "This field is given more than once"}])])
         return iter([(item_path(argument.name, error), [failure_of(error)])])

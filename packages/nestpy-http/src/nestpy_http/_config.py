@@ -26,6 +26,13 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         trusted_proxies: addresses and CIDR blocks whose forwarding headers are believed.
         errors: how errors look: ``standards`` are problem documents (RFC 9457), ``nest`` are NestJS's bodies.
         max_body_bytes: the largest body that a route reads; over it the answer is 413.
+        max_upload_bytes: the largest body with files.
+        max_upload_files: the files of a form.
+        max_form_fields: the fields of a form, beside its files.
+        max_field_bytes: the largest field of a form.
+        upload_memory_bytes: bytes of a form's files held in memory; what goes beyond goes to disk.
+        body_timeout: seconds that a body may take; then the answer is 408.
+        min_body_rate: bytes of a body that must come in each second on average, after the first five; 0 for none.
         max_string_length: the longest string of a body, in characters, where its type sets no ``max_length``.
         max_list_length: the longest list of a body, where its type sets no ``max_length``.
         allow_unknown: whether bodies may have fields that their type does not have.
@@ -81,6 +88,13 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     default_version: Annotated[str, setting(shape=True)] = ""
     trusted_proxies: Annotated[tuple[str, ...], setting(shape=True)] = ()
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1024 * 1024
+    max_upload_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 10 * 1024 * 1024
+    max_upload_files: Annotated[int, msgspec.Meta(ge=0), setting(shape=True)] = 20
+    max_form_fields: Annotated[int, msgspec.Meta(ge=0), setting(shape=True)] = 100
+    max_field_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 16 * 1024
+    upload_memory_bytes: Annotated[int, msgspec.Meta(ge=0), setting(shape=True)] = 1024 * 1024
+    body_timeout: Annotated[float, msgspec.Meta(gt=0), setting(shape=True)] = 30.0
+    min_body_rate: Annotated[int, msgspec.Meta(ge=0), setting(shape=True)] = 240
     max_string_length: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 10_000
     max_list_length: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1_000
     allow_unknown: Annotated[bool, setting(shape=True)] = False

@@ -11,8 +11,9 @@ import msgspec
 from nestpy_core import ExecutionContext
 
 from ._answer import ResponseDraft
+from ._body import read_body
 from ._client_address import client_ip
-from ._input import parse_cookies, parse_query, read_body
+from ._input import parse_cookies, parse_query
 from ._timing import Timing
 from .errors import BadRequestError
 

@@ -26,6 +26,7 @@ from ._endpoint import endpoint_handler
 from ._events import EventSender
 from ._gate import Gate
 from ._head import head_of
+from ._intake import Intake
 from ._kernel import Kernel
 from ._module import HttpModule
 from ._preset import Preset, StandardPreset
@@ -242,7 +243,7 @@ class HttpEdge:
 
     def compile(self, compiler: Compiler) -> None:
         """Compile every route and what answers where none matched."""
-        limit = self.config.max_body_bytes
+        intake = Intake.of(self.config)
         gate = Gate(self.graph, self.config, self.answers)
         functions: dict[tuple[str, str], list[tuple[MountedRoute, Route]]] = {}
         events = EventSender(self.schemas.encode, self.config.sse_keep_alive, self.config.sse_lifetime)
@@ -250,7 +251,7 @@ class HttpEdge:
             route_code = HandlerRouteCode(
                 self.answers,
                 self.schemas,
-                limit,
+                intake,
                 handler=route.handler,
                 method=route.method,
                 template=route.template.text,
@@ -266,7 +267,7 @@ class HttpEdge:
             function = shaped(compiled, route.handler, self.config)
             functions.setdefault((route.method, route.template.shape), []).append((route, function))
         intercepted = bool(self.graph.global_layers.get("interceptors"))
-        code = UnmatchedCode(self.answers, self.schemas, limit, self._not_matched, intercepted=intercepted)
+        code = UnmatchedCode(self.answers, self.schemas, intake, self._not_matched, intercepted=intercepted)
         unmatched = compiler.unmatched(code).function
         versions = VersionReader(self.config)
         for (method, _), several in functions.items():

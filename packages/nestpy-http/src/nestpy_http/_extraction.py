@@ -6,20 +6,29 @@ import contextlib
 import copy
 import enum
 import inspect
+from asyncio import CancelledError
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from nestpy_core import FromContext, Handler, Source
 from nestpy_core.contracts import EndpointRequest
 
-from ._arguments import Argument, check_unread, explain
+from ._arguments import FORM_PLACES, Argument, check_unread, explain
+from ._body import body_chunks, body_type, late, patience, read_body
 from ._client_address import ClientIp, client_ip
 from ._context import Request
+from ._deadlines import LIMIT
 from ._endpoint import neutral_request
-from ._input import check_json, has_body, parse_cookies, query_values, read_body
+from ._form import check_urlencoded, urlencoded
+from ._input import check_json, has_body, parse_cookies, query_values
+from ._intake import JSON, Intake
 from ._parameters import Place
 from ._schema import BOOLEANS, is_collection
 from ._violations import pipe_error
+
+MAX_DIGITS = 4
+"""Bodies of fewer than 10,000 bytes are read in one await; the rate of longer ones is watched chunk by chunk."""
 
 INPUT_ERRORS = (ValueError, RecursionError, LookupError, TypeError)
 
@@ -31,7 +40,8 @@ class Extraction:
         handler: whose they are.
         arguments: where each comes from.
         positions: the index of each path parameter in the split path.
-        limit: the largest body.
+        intake: how much of a body is taken.
+        entry: writes an expression for the request's entry in the table of running requests.
         shares: whether the function has a context that knows the body too.
         carrier: writes an expression for the `Request`.
     """
@@ -42,14 +52,16 @@ class Extraction:
         arguments: Sequence[Argument],
         positions: dict[str, int],
         *,
-        limit: int,
+        intake: Intake,
+        entry: Callable[[Source], str],
         shares: bool,
         carrier: Callable[[type, Source], str],
     ) -> None:
         self._handler = handler
         self._arguments = arguments
         self._positions = positions
-        self._limit = limit
+        self._intake = intake
+        self._entry = entry
         self._shares = shares
         self._carrier = carrier
 
@@ -111,9 +123,11 @@ class Extraction:
         variable = out.fresh(f"raw_{argument.parameter.name}")
         out.line(f"{variable} = {self._raw_expression(argument, out)}")
         if argument.place is Place.BODY:
-            if self._shares:
+            if self._shares and not argument.streams:
                 out.line(f"context._body = {variable}")
-            if not argument.required:
+            if argument.make is not None and self._intake.consumes != (JSON,):
+                out.line(f"{variable} = mark({variable})")
+            if not argument.required and not argument.streams:
                 out.line(f"{variable} = {variable} or None")
         return variable
 
@@ -132,18 +146,91 @@ class Extraction:
             parse = out.constant(parse_cookies, "parse_cookies")
             cookies = self._once(out, "cookies", f"{parse}({headers}.get('cookie'))")
             return f"{cookies}.get({name!r})"
+        if argument.place in FORM_PLACES:
+            return self._form(argument, headers, out)
+        if argument.streams:
+            chunks = out.constant(body_chunks, "body_chunks")
+            return f"{chunks}({headers}, protocol, {self._intake.limit}, {self._taken(out)})"
         if argument.make is not None:
-            unless = "" if argument.required else f" and {out.constant(has_body, 'has_body')}({headers})"
-            with out.block(f"if {headers}.get('content-type') != 'application/json'{unless}:"):
-                out.line(f"{out.constant(check_json, 'check_json')}({headers})")
+            self._check_type(argument, headers, out)
+        return self._body(headers, out)
+
+    def _check_type(self, argument: Argument, headers: str, out: Source) -> None:
+        if self._intake.consumes != (JSON,):
+            check = out.constant(body_type, "body_type")
+            out.line(f"mark = {check}({headers}, {out.constant(self._intake.consumes, 'consumes')})")
+            return
+        unless = "" if argument.required else f" and {out.constant(has_body, 'has_body')}({headers})"
+        with out.block(f"if {headers}.get('content-type') != 'application/json'{unless}:"):
+            out.line(f"{out.constant(check_json, 'check_json')}({headers})")
+
+    def _taken(self, out: Source) -> str:
+        return f"{out.constant(self._intake, 'intake')}, {self._entry(out)}"
+
+    def _body(self, headers: str, out: Source) -> str:
+        """Write what reads the whole body: at once where it is small and framed plainly, else counted."""
+        if not self._shares:
+            self._read(headers, out)
+            return "body"
+        with out.block("if context._request is None:"):
+            self._read(headers, out)
+        with out.block("else:"):
+            out.line("body = await context._request.body()")
+        return "body"
+
+    def _read(self, headers: str, out: Source) -> None:
         out.line(f"length = {headers}.get('content-length')")
         # Fewer digits than the limit has means within it; everything else is decided by `read_body`.
-        whole = f"length is not None and len(length) < {len(str(self._limit))} and length.isdecimal()"
-        counted = f"{out.constant(read_body, 'read_body')}({headers}, protocol, {self._limit})"
-        read = f"await protocol() if {whole} and 'transfer-encoding' not in {headers} else await {counted}"
-        if not self._shares:
-            return read
-        return f"await context._request.body() if context._request is not None else {read}"
+        digits = min(len(str(self._intake.limit)) - 1, MAX_DIGITS)
+        small = f"length is not None and len(length) <= {digits} and length.isdecimal()"
+        plain = f"'transfer-encoding' not in {headers} and 'content-encoding' not in {headers}"
+        with out.block(f"if {small} and {plain}:"):
+            entry = out.fresh("entry")
+            out.line(f"{entry} = {self._entry(out)}")
+            own, seconds = out.fresh("own"), repr(patience(0, self._intake))
+            if digits == MAX_DIGITS:
+                wait = out.constant(partial(patience, intake=self._intake), "patience")
+                seconds = f"{seconds} if len(length) < {MAX_DIGITS} else {wait}(int(length))"
+            out.line(f"{own}, {entry}[{LIMIT}] = {entry}[{LIMIT}], {seconds}")
+            with out.block("try:"):
+                out.line("body = await protocol()")
+            with out.block(f"except {out.constant(CancelledError, 'CancelledError')}:"):
+                out.line(f"raise {out.constant(late, 'late')}({entry}, {own}) from None")
+            out.line(f"{entry}[{LIMIT}] = {own}")
+        with out.block("else:"):
+            counted = out.constant(read_body, "read_body")
+            out.line(f"body = await {counted}({headers}, protocol, {self._intake.limit}, {self._taken(out)})")
+
+    # -- forms
+
+    def _form(self, argument: Argument, headers: str, out: Source) -> str:
+        """Write what reads the form, once, and return the expression of one argument."""
+        if not any(line.strip().startswith("form = ") for line in out.lines):
+            if any(each.place is Place.FILE for each in self._arguments):
+                self._multipart(headers, out)
+            else:
+                out.line(f"{out.constant(check_urlencoded, 'check_urlencoded')}({headers})")
+                body = self._body(headers, out)
+                if self._shares:
+                    out.line("context._body = body")
+                limits = f"{self._intake.fields}, {self._intake.field_limit}"
+                out.line(f"form = {out.constant(urlencoded, 'urlencoded')}({body}, {limits})")
+        if argument.place is Place.FILE:
+            return f"files.get({argument.name!r})"
+        if argument.whole:
+            return "form" if argument.required else "form or None"
+        return f"form.get({argument.name!r})"
+
+    def _multipart(self, headers: str, out: Source) -> None:
+        from ._multipart import MultipartForm
+
+        names = frozenset(each.name for each in self._arguments if each.place is Place.FILE)
+        make = out.constant(MultipartForm, "MultipartForm")
+        given = f"{out.constant(self._intake, 'intake')}, {out.constant(names, 'file_names')}"
+        out.line(f"multipart = stack.enter_context({make}({given}))")
+        out.line(f"await multipart.read({headers}, protocol, {self._entry(out)})")
+        out.line("form = multipart.fields")
+        out.line("files = multipart.files")
 
     def _once(self, out: Source, name: str, expression: str) -> str:
         line = f"{name} = {expression}"
@@ -153,7 +240,7 @@ class Extraction:
 
     def _piped(self, out: Source, pipes: Any, raw: dict[str, str]) -> None:
         for argument in self._arguments:
-            if argument.place in (None, Place.BODY) or not pipes.any_for(argument.parameter):
+            if argument.place is None or _is_made(argument) or not pipes.any_for(argument.parameter):
                 continue
             variable = raw[argument.parameter.name]
             if argument.place is Place.PATH:
@@ -162,7 +249,7 @@ class Extraction:
 
     def _piped_bodies(self, out: Source, pipes: Any, expressions: dict[str, str]) -> None:
         for argument in self._arguments:
-            if argument.place is Place.BODY and pipes.any_for(argument.parameter):
+            if _is_made(argument) and pipes.any_for(argument.parameter):
                 variable = expressions[argument.parameter.name]
                 self._pipe(out, pipes, variable, argument, may_be_absent=not argument.required)
 
@@ -194,14 +281,19 @@ class Extraction:
     def _made(self, argument: Argument, raw: str, make: str, out: Source) -> str:
         """Return the expression that converts *raw*; the commonest conversions need no call."""
         piped = bool(argument.parameter.pipes or self._handler.layers.get("pipes"))
-        if argument.kind is bool and not piped:
+        if argument.kind is bool and not piped and not _is_made(argument):
             return f"{out.constant(BOOLEANS, 'booleans')}[{raw}]"
-        if argument.kind is int and argument.place is not Place.BODY:
+        if argument.kind is int and not _is_made(argument):
             digits = f"{raw}.isdecimal() and {raw}.isascii() and len({raw}) < 19"
             if piped or argument.place is not Place.PATH:
                 digits = f"{raw}.__class__ is str and {digits}"
             return f"int({raw}) if {digits} else {make}({raw})"
         return f"{make}({raw})"
+
+
+def _is_made(argument: Argument) -> bool:
+    """Say whether pipes see what was made of the body rather than a text."""
+    return argument.place in (Place.BODY, Place.FILE) or argument.whole
 
 
 def _is_mutable(default: object) -> bool:

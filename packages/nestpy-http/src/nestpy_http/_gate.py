@@ -57,6 +57,10 @@ class Gate:
             self._check_site(out, outcome)
         return self._bounded(out, table, label, self._seconds(seconds, out), streams=streams, outcome=outcome)
 
+    def entry(self, out: Source) -> str:
+        """Return an expression for the running request's entry in the table."""
+        return f"{self._running(out, 'table')}[protocol]"
+
     def _running(self, out: Source, attribute: str) -> str:
         return out.method(self._graph.bindings_of(RunningRequests)[0], attribute)
 

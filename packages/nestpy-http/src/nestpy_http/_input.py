@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ._request_shape import MAX_TARGET
-from .errors import BadRequestError, HttpError, PayloadTooLargeError, UnsupportedMediaTypeError
+from .errors import BadRequestError, HttpError, UnsupportedMediaTypeError
 
 MAX_QUERY_PARAMETERS = 100
 
@@ -14,35 +14,6 @@ MAX_QUERY_PARAMETERS = 100
 def has_body(headers: Any) -> bool:
     """Say whether a request announces a body: its type, its encoding or a length beyond 0."""
     return "content-type" in headers or "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-
-
-async def read_body(headers: Any, protocol: Any, limit: int) -> bytes:
-    """Return the body, never holding more than *limit* bytes of it.
-
-    Raises:
-        BadRequestError: both ``Content-Length`` and ``Transfer-Encoding`` are given (RFC 9112, section 6.3).
-        PayloadTooLargeError: it is over *limit*.
-    """
-    length = headers.get("content-length")
-    if length is None:
-        return await _count(protocol, limit)
-    if "transfer-encoding" in headers:
-        raise BadRequestError("Content-Length and Transfer-Encoding exclude each other")
-    if not (length.isascii() and length.isdecimal()):
-        raise BadRequestError("Content-Length must be a number")
-    if len(length) > 18 or int(length) > limit:
-        raise PayloadTooLargeError(f"The body is over {limit} bytes")
-    body: bytes = await protocol()
-    return body
-
-
-async def _count(protocol: Any, limit: int) -> bytes:
-    chunks = bytearray()
-    async for chunk in protocol:
-        chunks += chunk
-        if len(chunks) > limit:
-            raise PayloadTooLargeError(f"The body is over {limit} bytes")
-    return bytes(chunks)
 
 
 def check_json(headers: Any) -> None:

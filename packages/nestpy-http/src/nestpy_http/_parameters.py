@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from nestpy_core._handler import ParameterOptions as CoreOptions
 from nestpy_core._layer import check_layer
 
-__all__ = ("Body", "Cookie", "Header", "Path", "Query", "param")
+__all__ = ("Body", "Cookie", "File", "Form", "Header", "Path", "Query", "param")
 
 T = TypeVar("T")
 
@@ -22,6 +22,8 @@ class Place(enum.Enum):
     HEADER = "header"
     COOKIE = "cookie"
     BODY = "body"
+    FORM = "form"
+    FILE = "file"
 
 
 class ParameterOptions(CoreOptions, frozen=True):
@@ -44,7 +46,14 @@ Cookie = Annotated[T, Place.COOKIE]
 """A request cookie."""
 
 Body = Annotated[T, Place.BODY]
-"""The body, decoded from JSON; a msgspec Struct needs no `Body`. ``Body[bytes]`` is the body as it came."""
+"""The body, decoded from JSON; a msgspec Struct needs no `Body`. ``Body[bytes]`` is the body as it came,
+``Body[AsyncIterator[bytes]]`` is the body as it comes."""
+
+Form = Annotated[T, Place.FORM]
+"""A field of a form, or the whole form where *T* is a Struct, dataclass or TypedDict."""
+
+File = Annotated[T, Place.FILE]
+"""The files of a field: ``File[Upload]`` takes one, ``File[list[Upload]]`` several; only then is multipart read."""
 
 
 def param(*, name: str | None = None, pipes: Sequence[Any] = (), allow_unknown: bool | None = None) -> ParameterOptions:

@@ -18,10 +18,11 @@ from ._context import HttpContext, Request
 from ._events import EventSender
 from ._extraction import Extraction
 from ._gate import Gate
+from ._intake import Intake
 from ._parameters import Place
 from ._schema import Schemas
 from ._stream import StreamCutError
-from .errors import ForbiddenError, HttpError, TooManyRequestsError, UnauthorizedError
+from .errors import ForbiddenError, HttpError, InvalidInputError, TooManyRequestsError, UnauthorizedError
 
 logger = logging.getLogger("nestpy.http")
 
@@ -34,17 +35,17 @@ class RouteCode:
     wants_context = False
     _shares = True
 
-    def __init__(self, answers: Answers, schemas: Schemas, limit: int) -> None:
+    def __init__(self, answers: Answers, schemas: Schemas, intake: Intake) -> None:
         self._answers = answers
         self._schemas = schemas
-        self._limit = limit
+        self._intake = intake
         self.name = "unmatched"
         self.filename = "nestpy:http unmatched"
 
     def context(self, out: Source) -> str:
         """Build the `HttpContext`."""
         build = out.constant(HttpContext, "HttpContext")
-        return f"{build}({self._handler_name(out)}, None, scope, protocol, {self._limit})"
+        return f"{build}({self._handler_name(out)}, None, scope, protocol, {self._intake.limit})"
 
     def _handler_name(self, out: Source) -> str:
         del out
@@ -55,7 +56,7 @@ class RouteCode:
         del token
         if self._shares:
             return "context.request"
-        return f"{out.constant(Request, 'Request')}(scope, protocol, {self._limit})"
+        return f"{out.constant(Request, 'Request')}(scope, protocol, {self._intake.limit})"
 
     def refusal(self, out: Source) -> str:
         """Answer a guard's verdict."""
@@ -74,6 +75,8 @@ class RouteCode:
             logger.error("%s failed: %s", self.name, name_of(type(error.failure)), exc_info=error.failure)
             raise error
         try:
+            if isinstance(error, InvalidInputError):
+                error.status = self._intake.validation_status
             return self._answers.refuse(protocol, failure_error(error, self.name))
         except Exception:
             logger.exception("%s failed with an answer that cannot be sent", self.name)
@@ -93,9 +96,9 @@ class UnmatchedCode(RouteCode):
     """What answers 404, 405 and automatic OPTIONS, inside the global interceptors."""
 
     def __init__(
-        self, answers: Answers, schemas: Schemas, limit: int, find: Callable[..., Ready], *, intercepted: bool
+        self, answers: Answers, schemas: Schemas, intake: Intake, find: Callable[..., Ready], *, intercepted: bool
     ) -> None:
-        super().__init__(answers, schemas, limit)
+        super().__init__(answers, schemas, intake)
         self._find = find
         self._intercepted = intercepted
 
@@ -129,7 +132,7 @@ class HandlerRouteCode(RouteCode):
         self,
         answers: Answers,
         schemas: Schemas,
-        limit: int,
+        intake: Intake,
         *,
         handler: Handler,
         method: str,
@@ -141,7 +144,7 @@ class HandlerRouteCode(RouteCode):
         sheds: bool,
         events: EventSender | None = None,
     ) -> None:
-        super().__init__(answers, schemas, limit)
+        super().__init__(answers, schemas, intake.of_route(handler.function))
         self.handler = handler
         self._method = method
         self._gate = gate
@@ -157,8 +160,15 @@ class HandlerRouteCode(RouteCode):
             if argument.place is None
         )
         self._shares = self.wants_context or bool(handler.layers.get("guards") or handler.layers.get("interceptors"))
+        self.owes_cleanup = any(argument.place is Place.FILE for argument in arguments)
         self._extraction = Extraction(
-            handler, arguments, positions, limit=limit, shares=self._shares, carrier=self.carrier
+            handler,
+            arguments,
+            positions,
+            intake=self._intake,
+            entry=gate.entry,
+            shares=self._shares,
+            carrier=self.carrier,
         )
         self._answering = Answering(answers, schemas, handler, method, events)
 

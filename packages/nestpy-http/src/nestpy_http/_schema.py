@@ -17,6 +17,7 @@ from nestpy_core import Graph
 from nestpy_core._names import name_of
 from nestpy_core.contracts import SchemaSupport
 
+from ._form import FormReader
 from ._patterns import explodes
 from ._shape import DEFAULT_BOUNDS, Bounds, Shape, patterns_of
 from ._strict_json import strict
@@ -87,6 +88,22 @@ class Schemas:
         decode = msgspec.json.Decoder(kind, dec_hook=self.decode_foreign).decode
         checked = shape.decoder(decode, msgspec.json.Decoder(shape.annotation).decode)
         return strict(checked) if self._strict_json else checked
+
+    def packed_decoder(self, kind: Any, *, allow_unknown: bool | None = None) -> Callable[[bytes], Any]:
+        """Return what decodes *kind* from MessagePack, held to the same bounds."""
+        shape = Shape(kind, self.bounds.unless(allow_unknown=allow_unknown))
+        decode = msgspec.msgpack.Decoder(kind, dec_hook=self.decode_foreign).decode
+        return shape.packed_decoder(decode, msgspec.msgpack.Decoder(shape.annotation).decode)
+
+    def form_reader(self, kind: Any, *, allow_unknown: bool | None = None) -> FormReader:
+        """Return what makes *kind* of a form's fields."""
+        return FormReader(
+            kind,
+            self.converter,
+            is_collection,
+            self.decode_foreign,
+            refuse_unknown=self.bounds.unless(allow_unknown=allow_unknown).refuse_unknown,
+        )
 
     def converter(self, kind: Any) -> Callable[[Any], Any]:
         """Return what makes *kind* from one text, or from a list of texts where *kind* is a collection."""

@@ -78,6 +78,10 @@ class Shape:
             return _always(decode, check)
         return _where_needed(decode, check, keys, min(self._bounds.text, 2 * self._bounds.items), numbers)
 
+    def packed_decoder(self, decode: Callable[[Any], Any], check: Callable[[Any], Any]) -> Callable[[bytes], Any]:
+        """Return the same for a format in which keys cannot be counted without decoding."""
+        return decode if self.annotation is msgspec.Raw else _always(decode, check)
+
     def _refuses(self) -> bool:
         return (
             any(

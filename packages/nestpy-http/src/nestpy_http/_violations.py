@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from nestpy_core import ViolationsError
 from nestpy_core._violations import Failure, Failures, Foreign, failures_of
 
+from ._body import Packed, plain_value
 from ._strict_json import StrictJsonError
 from .errors import BadRequestError, HttpError, InvalidInputError
 
@@ -32,9 +31,9 @@ def body_error(
     if isinstance(error, StrictJsonError):
         return BadRequestError(str(error))
     try:
-        value = msgspec.json.decode(body)
+        value = plain_value(body)
     except (ValueError, RecursionError):
-        return BadRequestError("The body is not valid JSON")
+        return BadRequestError(f"The body is not valid {'MessagePack' if isinstance(body, Packed) else 'JSON'}")
     return failures_of(kind, value, error, foreign, refuse_unknown=refuse_unknown)
 
 

@@ -1,0 +1,142 @@
+"""Takes a request's body: never more than its limit, never slower than its rate, never encoded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+
+from ._deadlines import ENDED, LIMIT, SEEN, TASK, Ended
+from ._input import check_json
+from ._intake import JSON, MSGPACK, Intake
+from .errors import BadRequestError, PayloadTooLargeError, RequestTimeoutError, UnsupportedMediaTypeError
+
+GRACE = 5.0
+"""Seconds in which the rate does not count, so that a small body may wait for a slow first packet."""
+
+Entry = list[Any]
+"""The request's entry in the table of running requests, whose limit is the body's while it is read."""
+
+
+async def read_body(
+    headers: Any, protocol: Any, limit: int, intake: Intake | None = None, entry: Entry | None = None
+) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        BadRequestError: its length is no number, or given twice over.
+        PayloadTooLargeError: it is over *limit*.
+        RequestTimeoutError: it comes too slowly.
+        UnsupportedMediaTypeError: it is compressed.
+    """
+    taken = bytearray()
+    async for chunk in body_chunks(headers, protocol, limit, intake, entry):
+        taken += chunk
+    return bytes(taken)
+
+
+async def body_chunks(
+    headers: Any, protocol: Any, limit: int, intake: Intake | None = None, entry: Entry | None = None
+) -> AsyncIterator[bytes]:
+    """Yield the body as it comes; the errors are those of `read_body`."""
+    check_framing(headers, limit)
+    if intake is None or entry is None:
+        async for chunk in counted(protocol, limit):
+            yield chunk
+        return
+    own = entry[LIMIT]
+    taken = 0
+    entry[LIMIT] = patience(taken, intake)
+    try:
+        async for chunk in counted(protocol, limit):
+            taken += len(chunk)
+            entry[LIMIT] = patience(taken, intake)
+            yield chunk
+    except asyncio.CancelledError:
+        raise late(entry, own) from None
+    # The handler's own deadline begins when its input is complete.
+    entry[LIMIT], entry[SEEN] = own, None
+
+
+async def counted(protocol: Any, limit: int) -> AsyncIterator[bytes]:
+    """Yield the chunks of a body up to *limit* bytes.
+
+    Raises:
+        PayloadTooLargeError: there are more; nothing further is read.
+    """
+    taken = 0
+    async for chunk in protocol:
+        taken += len(chunk)
+        if taken > limit:
+            raise PayloadTooLargeError(f"The body is over {limit} bytes")
+        yield chunk
+
+
+def check_framing(headers: Any, limit: int) -> None:
+    """Refuse what the headers alone decide.
+
+    Raises:
+        BadRequestError: both ``Content-Length`` and ``Transfer-Encoding`` are given (RFC 9112, section 6.3).
+        PayloadTooLargeError: the stated length is over *limit*.
+        UnsupportedMediaTypeError: there is a ``Content-Encoding``.
+    """
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaTypeError("The body must not be compressed", headers={"accept-encoding": "identity"})
+    length = headers.get("content-length")
+    if length is None:
+        return
+    if "transfer-encoding" in headers:
+        raise BadRequestError("Content-Length and Transfer-Encoding exclude each other")
+    if not (length.isascii() and length.isdecimal()):
+        raise BadRequestError("Content-Length must be a number")
+    if len(length) > 18 or int(length) > limit:
+        raise PayloadTooLargeError(f"The body is over {limit} bytes")
+
+
+def patience(taken: int, intake: Intake) -> float:
+    """Return after how many seconds a body of which *taken* bytes came, or must come, is too slow."""
+    return min(intake.seconds, max(GRACE, taken / intake.rate) if intake.rate else intake.seconds)
+
+
+def late(entry: Entry, own: float) -> BaseException:
+    """Return the 408 where the sweeper cancelled a read; the cancellation again where somebody else did."""
+    if entry[ENDED] is not Ended.LATE:
+        return asyncio.CancelledError()
+    entry[TASK].uncancel()
+    entry[LIMIT], entry[SEEN], entry[ENDED] = own, None, None
+    return RequestTimeoutError("The body came too slowly", headers={"connection": "close"})
+
+
+class Packed(bytes):
+    """A body in MessagePack."""
+
+
+def body_type(headers: Any, consumes: tuple[str, ...]) -> type[bytes]:
+    """Return what marks a body of the stated type, on a route that takes more than JSON.
+
+    Raises:
+        UnsupportedMediaTypeError: the route does not take it.
+    """
+    kind = (headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if kind in MSGPACK and kind in consumes:
+        return Packed
+    if JSON not in consumes:
+        raise UnsupportedMediaTypeError(f"The body must be `{consumes[0]}`")
+    check_json(headers)
+    return bytes
+
+
+def either(decode: Callable[[bytes], Any], packed: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Return what decodes a body in JSON with *decode* and one in MessagePack with *packed*."""
+    return lambda body: packed(body) if body.__class__ is Packed else decode(body)
+
+
+def plain_value(body: bytes) -> Any:
+    """Return what a body holds, without any type.
+
+    Raises:
+        ValueError: it is not well-formed; RecursionError where it is too deep.
+    """
+    return msgspec.msgpack.decode(body) if isinstance(body, Packed) else msgspec.json.decode(body)
