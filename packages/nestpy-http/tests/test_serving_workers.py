@@ -137,3 +137,37 @@ def test_taken_port_and_late_address_are_named(start_server):
     assert late.ended() == 78
     assert "Setting `http.port` must not come from `for_root_async` with several workers" in late.text
     assert not late.pids("ticks")
+
+
+class Caller(threading.Thread):
+    """A client that keeps its connection and leaves when the server says so, as a balancer does."""
+
+    def __init__(self, served):
+        super().__init__()
+        self.served = served
+        self.answered = 0
+        self.failure = None
+        self.told = False
+        self.start()
+
+    def run(self):
+        try:
+            with httpx.Client(base_url=self.served.url) as client:
+                while not self.told:
+                    answer = client.get("/slow?seconds=0.01")
+                    assert answer.text == "finished"
+                    self.answered += 1
+                    self.told = answer.headers.get("connection") == "close"
+        except (httpx.HTTPError, AssertionError) as failure:
+            self.failure = failure
+
+
+def test_no_request_under_load_fails_when_the_app_drains(start_server):
+    served = workers(start_server, NESTPY_APP__DRAIN_DELAY="1")
+    callers = [Caller(served) for _ in range(4)]
+    served.until(lambda: all(caller.answered for caller in callers))
+    served.process.send_signal(signal.SIGTERM)
+    for caller in callers:
+        caller.join(10)
+    assert [(caller.failure, caller.told) for caller in callers] == [(None, True)] * 4
+    assert served.ended() == 0
