@@ -455,7 +455,7 @@ def test_form_on_get_is_refused_at_boot(boot_problems):
 
 def seconds(work):
     best = float("inf")
-    for _ in range(3):
+    for _ in range(7):
         begun = time.process_time()
         work()
         best = min(best, time.process_time() - begun)
@@ -492,7 +492,7 @@ def test_multipart_is_linear(shape):
 
         asyncio.run(run())
 
-    assert seconds(lambda: parse(8_000)) <= 2.5 * seconds(lambda: parse(4_000)) + 0.01
+    assert seconds(lambda: parse(8_000)) <= 2.5 * seconds(lambda: parse(4_000)) + 0.02
 
 
 @pytest.mark.parametrize("shape", [b"a=1&", b"&", b"%", b"%41", b"+", b"a=", b"a=1&a=2&"])
@@ -502,8 +502,8 @@ def test_urlencoded_is_linear(shape):
 
     def parse(times):
         try:
-            urlencoded(shape * times, 10**7, 10**7)
+            urlencoded(shape * times, 10**7, 10**8)
         except HttpError:
             return
 
-    assert seconds(lambda: parse(40_000)) <= 2.5 * seconds(lambda: parse(20_000)) + 0.01
+    assert seconds(lambda: parse(40_000)) <= 2.5 * seconds(lambda: parse(20_000)) + 0.02

@@ -150,7 +150,7 @@ class Extraction:
             return self._form(argument, headers, out)
         if argument.streams:
             chunks = out.constant(body_chunks, "body_chunks")
-            return f"{chunks}({headers}, protocol, {self._intake.limit}, {self._taken(out)})"
+            return f"{chunks}({headers}, protocol, {self._intake.limit}, {self._bounds(out)})"
         if argument.make is not None:
             self._check_type(argument, headers, out)
         return self._body(headers, out)
@@ -164,7 +164,7 @@ class Extraction:
         with out.block(f"if {headers}.get('content-type') != 'application/json'{unless}:"):
             out.line(f"{out.constant(check_json, 'check_json')}({headers})")
 
-    def _taken(self, out: Source) -> str:
+    def _bounds(self, out: Source) -> str:
         return f"{out.constant(self._intake, 'intake')}, {self._entry(out)}"
 
     def _body(self, headers: str, out: Source) -> str:
@@ -199,7 +199,7 @@ class Extraction:
             out.line(f"{entry}[{LIMIT}] = {own}")
         with out.block("else:"):
             counted = out.constant(read_body, "read_body")
-            out.line(f"body = await {counted}({headers}, protocol, {self._intake.limit}, {self._taken(out)})")
+            out.line(f"body = await {counted}({headers}, protocol, {self._intake.limit}, {self._bounds(out)})")
 
     # -- forms
 
