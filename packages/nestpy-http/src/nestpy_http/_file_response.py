@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ._answer import Response
+from .errors import ResponseError
 
 __all__ = ("FileResponse",)
 
@@ -40,3 +42,12 @@ class FileResponse(Response):
         self.path = Path(path)
         self.filename = filename
         self.inline = inline
+
+    @property
+    def body(self) -> Any:  # a file has none in memory
+        """Nothing that may be sent without looking at the request."""
+        raise ResponseError("A file is answered by a handler that is annotated `-> FileResponse`")
+
+    @body.setter
+    def body(self, body: Any) -> None:
+        """Leave it away: `Response` sets what it was not given."""
