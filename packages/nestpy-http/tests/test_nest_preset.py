@@ -33,6 +33,7 @@ from nestpy_http import (
     Body,
     ConflictError,
     ForbiddenError,
+    Form,
     HttpError,
     InternalServerError,
     InvalidInputError,
@@ -450,6 +451,40 @@ async def test_what_a_body_may_not_be_at_all(serving):
         )
         items = await http.request("PUT", "/bodies/list", json=[1, "x"])
         assert items.json()["message"] == ["1 must be an integer number"]
+
+
+async def test_forms_are_refused_as_bodies_are(serving):
+    @controller("/forms")
+    class FormsController:
+        @post("/")
+        async def create(self, dto: Form[Rich]) -> str:
+            return dto.name
+
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    async with serving(FormsController, errors="nest") as http:
+        answer = await http.post("/forms", content=b"name=a&count=x", headers=kind)
+        assert answer.json()["message"] == [
+            "name must be longer than or equal to 2 characters",
+            "count must be an integer number",
+            "count must be a positive number",
+            "count must not be greater than 9",
+            "count must be divisible by 3",
+        ]
+
+
+async def test_foreign_sites_and_the_other_status_have_nestjs_bodies_too(serving):
+    async with serving(BodiesController, errors="nest", validation_status=422) as http:
+        foreign = await http.post("/bodies", json={}, headers={"cookie": "a=b", "sec-fetch-site": "cross-site"})
+        assert foreign.text == (
+            '{"message":"Cross-origin request detected from Sec-Fetch-Site header",'
+            '"error":"Forbidden","statusCode":403}'
+        )
+        assert foreign.status == 403
+        unfit = await http.request("PUT", "/bodies/rich", json={"on": 3})
+        assert (unfit.status, unfit.text) == (
+            422,
+            '{"message":["on must be a boolean value"],"error":"Unprocessable Entity","statusCode":422}',
+        )
 
 
 async def test_what_fits_is_answered_as_ever(serving):

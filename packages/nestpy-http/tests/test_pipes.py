@@ -19,6 +19,7 @@ from nestpy_core import (
     Scope,
     Trim,
     Validate,
+    ValidationPipe,
     ViolationsError,
     injectable,
     provide,
@@ -27,11 +28,14 @@ from nestpy_core import (
 from nestpy_http import (
     Body,
     Cookie,
+    File,
+    Form,
     Header,
     HttpContext,
     NotFoundError,
     Path,
     Query,
+    Upload,
     controller,
     get,
     param,
@@ -304,6 +308,52 @@ async def test_pipes_of_one_call_come_from_its_own_scope(serving):
     async with serving(TenantController) as http:
         assert (await http.get("/tenants/a", headers={"tenant": "x"})).text == "x/a"
         assert (await http.get("/tenants/a", headers={"tenant": "y"})).text == "y/a"
+
+
+class Small:
+    def transform(self, value, parameter):
+        if value.size > 3:
+            raise ValueError("over 3 bytes")
+        return value
+
+
+@controller("/forms")
+class FormsController:
+    @post("/fields")
+    async def fields(
+        self,
+        name: Annotated[Form[str], param(pipes=[Trim, Lowercase])],
+        ids: Annotated[Form[list[int]], param(pipes=[ParseArray(items=int)])],
+        page: Annotated[Form[int], param(pipes=[DefaultValue(1)])],
+    ) -> str:
+        return f"{name} {ids} {page}"
+
+    @post("/whole")
+    async def whole(self, cat: Annotated[Form[Cat], param(pipes=[TrimNames(), ValidationPipe])]) -> str:
+        return repr(cat)
+
+    @post("/files")
+    async def files(self, file: Annotated[File[Upload], param(pipes=[Small])]) -> str:
+        return file.filename or ""
+
+
+async def test_fields_and_files_of_forms_run_through_pipes(serving):
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    async with serving(FormsController) as http:
+        fields = await http.post("/forms/fields", content=b"name=+AB+&ids=1,+2&ids=3", headers=kind)
+        assert fields.text == "ab [1, 2, 3] 1"
+        refused = await http.post("/forms/fields", content=b"name=a&ids=1,x", headers=kind)
+        assert refused.json()["errors"] == {"ids.1": [{"code": "type", "message": "Expected `int`"}]}
+        whole = await http.post("/forms/whole", content=b"name=+Tom+", headers=kind)
+        assert whole.text == "Cat(name='Tom', tags=[])"
+        blank = await http.post("/forms/whole", content=b"name=++", headers=kind)
+        assert blank.json()["errors"] == {"name": [{"code": "length", "message": "Expected `str` of length >= 1"}]}
+        part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+        parts = {"content-type": "multipart/form-data; boundary=x"}
+        small = await http.post("/forms/files", content=part + b"abc\r\n--x--\r\n", headers=parts)
+        assert small.text == "a.txt"
+        large = await http.post("/forms/files", content=part + b"abcd\r\n--x--\r\n", headers=parts)
+        assert large.json()["errors"] == {"file": [{"code": "pipe", "message": "over 3 bytes"}]}
 
 
 async def test_pipe_may_name_several_failures_of_its_own(serving):

@@ -277,7 +277,7 @@ def explain(arguments: Iterable[Argument], raw: Mapping[str, Any]) -> HttpError:
             return found
         for path, listed in found:
             failures.setdefault(path, []).extend(listed)
-            kinds["" if argument.place is Place.BODY else argument.name] = argument.kind
+            kinds["" if argument.place is Place.BODY or argument.whole else argument.name] = argument.kind
     return invalid(failures, kinds)
 
 

@@ -73,7 +73,7 @@ class Extraction:
         for argument in self._arguments:
             if argument.place is None:
                 taken = isinstance(argument.kind, FromContext)
-                carried = self._taken(argument, out, pipes) if taken else self._carried(argument, out)
+                carried = self._from_context(argument, out, pipes) if taken else self._carried(argument, out)
                 expressions[argument.parameter.name] = carried
             else:
                 raw[argument.parameter.name] = self._raw(argument, out)
@@ -110,7 +110,7 @@ class Extraction:
             return self._carrier(Request, out)
         return "context"
 
-    def _taken(self, argument: Argument, out: Source, pipes: Any) -> str:
+    def _from_context(self, argument: Argument, out: Source, pipes: Any) -> str:
         read = argument.kind.read
         variable = out.fresh(f"arg_{argument.parameter.name}")
         call = f"{out.constant(read, f'read_{argument.parameter.name}')}(context)"
@@ -259,7 +259,7 @@ class Extraction:
             with out.block("try:"):
                 pipes.apply(variable, argument.parameter, may_be_absent=may_be_absent and not guarded)
             with out.block("except ValueError as refused:"):
-                body = ", body=True" if argument.place is Place.BODY else ""
+                body = ", body=True" if argument.place is Place.BODY or argument.whole else ""
                 failed = out.constant(pipe_error, "pipe_error")
                 kind = out.constant(argument.kind, f"kind_{argument.parameter.name}")
                 out.line(f"raise {failed}({argument.name!r}, {kind}, refused, {variable}{body}) from refused")
