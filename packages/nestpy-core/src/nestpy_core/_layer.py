@@ -105,11 +105,9 @@ class Guard(Protocol):
 class Pipe(Protocol):
     """Transforms or refuses one argument: scalars as text, before conversion; bodies once decoded.
 
-    A pipe may return the declared type itself instead of text. ``takes_absent = True`` declares that it is
-    also called for an absent value, with None.
+    A pipe may return the declared type itself instead of text. ``takes_absent = True`` on its class declares that
+    it is also called for an absent value, with None.
     """
-
-    takes_absent: ClassVar[bool] = False
 
     def transform(self, value: Any, parameter: Parameter) -> Any:
         """Return the value to go on with; raise `ViolationsError` or ValueError to refuse. May be async."""
