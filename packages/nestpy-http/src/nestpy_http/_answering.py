@@ -167,7 +167,8 @@ class Answering:
             own = [*self.extra, *(pair for pair in extra if pair[0] not in given)]
             headers = out.constant(self._answers.static(media_type, own), "headers")
             send = out.constant(sender, name)
-            draft = f"{out.constant(draft_of, 'draft_of')}(context)" if context else "None"
+            # The generator runs later: what it drafts before its first chunk counts.
+            draft = "context.response" if context else "None"
             call = f"await {send}(protocol, {chunks}, {self.status}, {headers}, {draft})"
             out.line(f"outcome = {call}" if observed else call)
         with out.block("else:"):
