@@ -70,8 +70,13 @@ async def counted(protocol: Any, limit: int) -> AsyncIterator[bytes]:
     async for chunk in protocol:
         taken += len(chunk)
         if taken > limit:
-            raise PayloadTooLargeError(f"The body is over {limit} bytes")
+            raise _too_large(limit)
         yield chunk
+
+
+def _too_large(limit: int) -> PayloadTooLargeError:
+    """Return the 413 of a body that nobody reads on: what follows on the connection is no request."""
+    return PayloadTooLargeError(f"The body is over {limit} bytes", headers={"connection": "close"})
 
 
 def check_framing(headers: Any, limit: int) -> None:
@@ -92,7 +97,7 @@ def check_framing(headers: Any, limit: int) -> None:
     if not (length.isascii() and length.isdecimal()):
         raise BadRequestError("Content-Length must be a number")
     if len(length) > 18 or int(length) > limit:
-        raise PayloadTooLargeError(f"The body is over {limit} bytes")
+        raise _too_large(limit)
 
 
 def patience(taken: int, intake: Intake) -> float:

@@ -7,7 +7,23 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from nestpy_core import App, Denial, injectable, module, on_module_destroy, use_guards
-from nestpy_http import Body, Cookie, Header, HttpModule, Query, Response, controller, get, http_code, post
+from nestpy_http import (
+    Body,
+    Cookie,
+    File,
+    Form,
+    Header,
+    HttpModule,
+    Query,
+    Response,
+    Upload,
+    body_limit,
+    consumes,
+    controller,
+    get,
+    http_code,
+    post,
+)
 
 SECRET = "canary-4c1d"
 
@@ -118,6 +134,36 @@ class AnswersController:
         yield b"late"
 
 
+class SignUp(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(min_length=2)]
+    age: int = 0
+
+
+@controller("/intake")
+class IntakeController:
+    @post("/form")
+    async def form(self, form: Form[SignUp]) -> SignUp:
+        return form
+
+    @post("/upload")
+    async def upload(self, photo: File[Upload], title: Form[str] = "") -> list[Any]:
+        return [photo.filename, photo.media_type, len(await photo.read()), title]
+
+    @post("/stream")
+    async def stream(self, body: Body[AsyncIterator[bytes]]) -> int:
+        return sum([len(chunk) async for chunk in body])
+
+    @consumes("application/json", "application/msgpack")
+    @post("/packed")
+    async def packed(self, body: SignUp) -> SignUp:
+        return body
+
+    @body_limit(10)
+    @post("/small")
+    async def small(self, body: Body[bytes]) -> int:
+        return len(body)
+
+
 @injectable
 class Lifecycle:
     @on_module_destroy
@@ -127,7 +173,7 @@ class Lifecycle:
 
 @module(
     imports=[HttpModule.for_root()],
-    providers=[Lifecycle, ItemsController, SeenController, GuardedController, AnswersController],
+    providers=[Lifecycle, ItemsController, SeenController, GuardedController, AnswersController, IntakeController],
 )
 class WireModule: ...
 
