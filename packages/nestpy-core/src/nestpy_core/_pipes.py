@@ -39,6 +39,7 @@ __all__ = (
     "ValidationPipe",
 )
 
+_ANNOTATED = type(Annotated[int, ""])
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -394,8 +395,10 @@ def _unknown(cls: type, value: Any) -> Any:
 def _declared(parameter: Parameter | None) -> Any:
     """Return a parameter's type without metadata and without ``None``."""
     hint: Any = None if parameter is None else parameter.hint
-    while get_origin(hint) is Annotated:
-        hint = get_args(hint)[0]
+    if hint.__class__ is _ANNOTATED:
+        hint = hint.__origin__
+    if hint is None or hint.__class__ is type:
+        return hint
     if get_origin(hint) in (typing.Union, types.UnionType):
         some = [item for item in get_args(hint) if item is not type(None)]
         hint = some[0] if len(some) == 1 else hint
