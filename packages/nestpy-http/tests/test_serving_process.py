@@ -184,21 +184,33 @@ async def test_two_apps_on_one_loop_drain_apart(listening, ask):
         assert (await answer(slow))[1] == b"finished"
 
 
-def test_loop_is_uvloop_and_a_thread_that_never_returns_does_not_hold_the_process(start_server):
+@pytest.mark.parametrize("path", ["/thread", "/block"], ids=["hung thread", "blocked loop"])
+def test_loop_is_uvloop_and_nothing_that_hangs_holds_the_process(start_server, path):
     served = start_server(NESTPY_APP__SHUTDOWN_TIMEOUT="0.2", NESTPY_APP__FINISH_TIMEOUT="0.1")
     served.until(lambda: served.get("/pid"))
     assert served.get("/loop").text == "uvloop"
-    hung = threading.Thread(target=attempt, args=[served])
+    hung = threading.Thread(target=attempt, args=[served, path])
     hung.start()
     served.until(lambda: served.pids("began"))
-    assert served.end(signal.SIGTERM, 6) == 1
+    assert served.end(signal.SIGTERM, 15) == 1
     hung.join()
     assert not served.accepts()
 
 
-def attempt(served):
+def test_second_signal_ends_the_process_though_a_handler_blocks_it(start_server):
+    served = start_server()
+    served.until(lambda: served.get("/pid"))
+    hung = threading.Thread(target=attempt, args=[served, "/block"])
+    hung.start()
+    served.until(lambda: served.pids("began"))
+    served.process.send_signal(signal.SIGTERM)
+    assert served.end(signal.SIGINT, 10) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    hung.join()
+
+
+def attempt(served, path):
     with contextlib.suppress(httpx.TransportError):
-        served.get("/thread")
+        served.get(path)
 
 
 def test_listening_socket_belongs_to_nobody_else(start_server):

@@ -159,17 +159,23 @@ class App:
     async def _serve(self, run: Run, line: Line | None) -> None:
         loop = asyncio.get_running_loop()
 
-        def on_signal(number: int) -> None:
-            if run.asked_to_drain:
+        signalled = False
+
+        def on_signal(number: int, _: object) -> None:
+            nonlocal signalled
+            if signalled:
                 os._exit(128 + number)
-            drain()
+            signalled = True
+            self._end_for_certain()
 
         def drain(delay: float | None = None) -> None:
             self._end_for_certain()
             run.drain(delay)
 
         for number in (signal.SIGINT, signal.SIGTERM) if line is None else (signal.SIGTERM,):
-            loop.add_signal_handler(number, on_signal, int(number))
+            loop.add_signal_handler(number, run.drain)
+            # The loop hears of signals all the same; this one is also heard while a handler blocks it.
+            signal.signal(number, on_signal)
         if line is not None:
             line.watch(lambda delay: loop.call_soon_threadsafe(drain, delay))
             announcing = asyncio.ensure_future(_announce(run, line))

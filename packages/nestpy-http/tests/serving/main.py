@@ -85,6 +85,11 @@ class Controller:
         say("began")
         await asyncio.to_thread(time.sleep, 600)
 
+    @get("/block")
+    async def block(self) -> None:
+        say("began")
+        time.sleep(600)
+
 
 @module(imports=[HttpModule.for_root()], providers=[Controller, Lifecycle])
 class AppModule: ...
