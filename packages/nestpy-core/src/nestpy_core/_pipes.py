@@ -39,7 +39,7 @@ __all__ = (
     "ValidationPipe",
 )
 
-_ANNOTATED = type(Annotated[int, ""])
+_ANNOTATED: Any = type(Annotated[int, ""])
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
