@@ -20,6 +20,7 @@ def directory(tmp_path):
     (root / "data.bin").write_bytes(CONTENT)
     (root / "page.html").write_text("<p>é", "utf-8")
     (root / "css" / "a b.css").write_text("a{}")
+    (root / "empty.txt").write_text("")
     (root / ".env").write_text("SECRET=1")
     (root / ".git").mkdir()
     (root / ".git" / "config").write_text("x")
@@ -71,6 +72,9 @@ async def test_file_is_sent_whole_with_its_validators(files):
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert (await http.get("/file?name=nothing")).status == 404
         assert (await http.get("/file?name=css")).status == 404
+        for method in ("GET", "HEAD"):
+            empty = await http.request(method, "/file?name=empty.txt")
+            assert (empty.status, empty.headers["content-length"], empty.content) == (200, "0", b"")
         drafted = await http.get("/drafted")
         assert (drafted.headers["x-a"], drafted.headers.get_all("etag")) == ("1", ['"mine"'])
         assert drafted.headers["content-disposition"].startswith("inline")

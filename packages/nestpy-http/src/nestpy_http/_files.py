@@ -97,6 +97,9 @@ class FileSender:
             protocol.response_empty(304, [pair for pair in headers if not pair[0].startswith("content-")])
             return 304
         ranges = _ranges(asked, found) if code == 200 and scope.method == "GET" else None
+        if ranges is None and not found.size:
+            protocol.response_bytes(code, headers, b"")  # granian knows no empty range
+            return code
         if ranges is None:
             sized = [*headers, ("content-length", str(found.size))]
             protocol.response_file_range(code, sized, found.path, 0, found.size)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,16 +14,22 @@ from nestpy_http import (
     File,
     Form,
     Header,
+    HttpContext,
     HttpModule,
     Query,
     Response,
+    ServerEvent,
     Upload,
     body_limit,
     consumes,
     controller,
+    etag,
     get,
     http_code,
     post,
+    produces,
+    redirect,
+    sse,
 )
 
 SECRET = "canary-4c1d"
@@ -164,6 +171,46 @@ class IntakeController:
         return len(body)
 
 
+@controller("/shaped")
+class ShapedController:
+    @get("/go")
+    async def go(self, to: Query[str]) -> Response:
+        return redirect(to)
+
+    @get("/moved")
+    @redirect("/items", 308)
+    async def moved(self) -> None: ...
+
+    @get("/cookie")
+    async def cookie(self, context: HttpContext) -> str:
+        context.response.set_cookie("sid", "abc", max_age=60)
+        return "set"
+
+    @get("/oversized")
+    async def oversized(self, context: HttpContext) -> str:
+        context.response.set_cookie("sid", SECRET * 400)
+        return "set"
+
+    @get("/tagged")
+    @etag
+    async def tagged(self) -> dict[str, int]:
+        return {"a": 1}
+
+    @get("/produced")
+    @produces("application/json", "application/msgpack")
+    async def produced(self) -> dict[str, int]:
+        return {"a": 1}
+
+    @sse("/events")
+    async def events(self, last_event_id: Header[str] = "0") -> AsyncIterator[ServerEvent]:
+        yield ServerEvent({"a": 1}, event="update", id=last_event_id)
+
+    @get("/lines")
+    async def lines(self) -> AsyncIterator[dict[str, int]]:
+        yield {"a": 1}
+        yield {"a": 2}
+
+
 @injectable
 class Lifecycle:
     @on_module_destroy
@@ -172,8 +219,16 @@ class Lifecycle:
 
 
 @module(
-    imports=[HttpModule.for_root()],
-    providers=[Lifecycle, ItemsController, SeenController, GuardedController, AnswersController, IntakeController],
+    imports=[HttpModule.for_root(), HttpModule.serve_static("/assets", Path(__file__).parent / "assets")],
+    providers=[
+        Lifecycle,
+        ShapedController,
+        ItemsController,
+        SeenController,
+        GuardedController,
+        AnswersController,
+        IntakeController,
+    ],
 )
 class WireModule: ...
 
