@@ -7,10 +7,11 @@ from typing import Annotated
 
 import msgspec
 import pytest
-from line_edge import calling, on_line, problem, station
+from line_edge import LinePlugin, calling, on_line, problem, station
 
 from nestpy_core import (
     APP_PIPE,
+    Carrier,
     DefaultValue,
     DefinitionError,
     Lowercase,
@@ -232,6 +233,10 @@ class Animals:
     names = ("tom", "jerry")
 
 
+class Elsewhere:
+    """What another edge carries."""
+
+
 class AnimalByNumber:
     def __init__(self, animals: Animals) -> None:
         self.animals = animals
@@ -275,6 +280,37 @@ async def test_a_pipe_class_of_one_parameter_may_live_for_one_call():
     async with calling(Zoo, Unit) as send:
         assert await send("count a b") == "a1b1"
         assert await send("count a b") == "a2b2"
+
+
+async def test_a_pipe_class_of_one_parameter_may_be_overridden():
+    @station
+    class Zoo:
+        @on_line("animal")
+        async def animal(self, name: piped(str, AnimalByNumber)) -> str:
+            return name
+
+    async with calling(Zoo, Animals, overrides=[provide(AnimalByNumber, use_value=Uppercase())]) as send:
+        assert await send("animal x") == "X"
+
+
+def test_a_pipe_class_that_needs_another_edge_is_a_problem():
+    @injectable(scope=Scope.REQUEST)
+    class Foreign:
+        carried: Elsewhere
+
+        def transform(self, value, parameter):
+            return value
+
+    @station
+    class Zoo:
+        @on_line("animal")
+        async def animal(self, name: piped(str, Foreign)) -> str:
+            return name
+
+    plugin = LinePlugin(contributions=[Carrier(Elsewhere, ("other",))])
+    assert problem(Zoo, plugin=plugin).startswith(
+        "`Zoo.animal` is called by the edge `line` and reaches `Elsewhere`, which only other calls carry."
+    )
 
 
 def test_a_pipe_class_that_lacks_something_is_a_problem():
