@@ -22,6 +22,7 @@ DIRECTORY = Path(__file__).parent / "wire"
 ROWS = {row["claim"]: row for row in tomllib.loads((DIRECTORY / "rows.toml").read_text("utf-8"))["row"]}
 KEYS = {
     "claim",
+    "settings",
     "default",
     "send",
     "headers",
@@ -35,12 +36,12 @@ KEYS = {
     "errors",
     "known",
 }
-IGNORED = {"date", "server", "transfer-encoding", "connection"}
+IGNORED = {"date", "transfer-encoding", "connection"}
 SECRET = "canary"
 SERVERS = {
     "granian rsgi": ["main.py"],
     "granian asgi": ["-m", "granian", "--interface", "asgi", "--port", "PORT", "main:app"],
-    "uvicorn": ["-m", "uvicorn", "--port", "PORT", "main:app"],
+    "uvicorn": ["-m", "uvicorn", "--no-server-header", "--port", "PORT", "main:app"],
 }
 
 
@@ -49,6 +50,10 @@ def expand(text):
     if isinstance(text, dict):
         return text["repeat"] + text["with"] * text["times"] + text.get("end", "")
     return text
+
+
+def headers_of(row):
+    return [(name, expand(value)) for name, value in row.get("headers", [])]
 
 
 class Answer(msgspec.Struct):
@@ -84,7 +89,7 @@ def check(row, answer, runner):
 
 async def in_process(client, row):
     method, _, target = expand(row["send"]).partition(" ")
-    options = {"headers": [tuple(pair) for pair in row.get("headers", [])]}
+    options = {"headers": headers_of(row)}
     if "chunks" in row:
         options["content"] = in_chunks(row["chunks"])
     else:
@@ -101,7 +106,7 @@ async def in_chunks(chunks):
 def on_the_wire(row):
     if "raw" in row:
         return expand(row["raw"]).encode("latin-1")
-    headers = [("host", "localhost"), *row.get("headers", [])]
+    headers = [("host", "localhost"), *headers_of(row)]
     if "chunks" in row:
         headers.append(("transfer-encoding", "chunked"))
         parts = [expand(chunk).encode("latin-1") for chunk in row["chunks"]]
@@ -129,12 +134,25 @@ def through_a_socket(port, row):
 
 
 @pytest.fixture(scope="module")
-async def client():
+def chosen(request):
+    """Return what a row's ``settings`` says, see `main.MODULES`."""
+    return getattr(request, "param", "")
+
+
+def each_row(*, raw):
+    """Ask each row of an app with its settings; rows that only a socket can say where *raw*."""
+    claims = [claim for claim, row in ROWS.items() if raw or "raw" not in row]
+    rows = [pytest.param(ROWS[claim].get("settings", ""), claim, id=claim) for claim in claims]
+    return pytest.mark.parametrize(("chosen", "claim"), rows, indirect=["chosen"])
+
+
+@pytest.fixture(scope="module")
+async def client(chosen):
     sys.path.insert(0, str(DIRECTORY))
     try:
         import main
 
-        async with TestApp(main.WireModule) as app:
+        async with TestApp(main.MODULES[chosen]) as app:
             yield app.http
     finally:
         sys.path.remove(str(DIRECTORY))
@@ -142,10 +160,11 @@ async def client():
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request):
+def server(request, chosen):
     port = free_port()
     command = [str(port) if part == "PORT" else part for part in SERVERS[request.param]]
     environ = {**os.environ, "NESTPY_ENV": "test", "NESTPY_HTTP__PORT": str(port), "NESTPY_HTTP__HOST": "127.0.0.1"}
+    environ["WIRE_SETTINGS"] = chosen
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=DIRECTORY,
@@ -174,13 +193,13 @@ def wait_for(port, process):
     pytest.fail("the server does not listen")
 
 
-@pytest.mark.parametrize("claim", [claim for claim, row in ROWS.items() if "raw" not in row])
+@each_row(raw=False)
 async def test_row_holds_in_process(claim, client):
     check(ROWS[claim], await in_process(client, ROWS[claim]), "in-process")
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("claim", ROWS)
+@each_row(raw=True)
 async def test_row_holds_on_the_wire_and_is_the_answer_of_the_client(claim, server, client):
     runner, port = server
     row = ROWS[claim]

@@ -1,6 +1,7 @@
 """The application that the rows of the wire table ask."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ import msgspec
 from nestpy_core import App, Denial, injectable, module, on_module_destroy, use_guards
 from nestpy_http import (
     Body,
+    ClientIp,
     Cookie,
     File,
     Form,
@@ -134,6 +136,10 @@ class AnswersController:
             print("left", flush=True)  # noqa: T201
         return "finished"
 
+    @get("/peer")
+    async def peer(self, address: ClientIp) -> str:
+        return address
+
     @get("/early")
     async def early(self, fail: Query[bool] = True) -> AsyncIterator[bytes]:
         if fail:
@@ -218,22 +224,35 @@ class Lifecycle:
         print("destroyed", flush=True)  # noqa: T201
 
 
-@module(
-    imports=[HttpModule.for_root(), HttpModule.serve_static("/assets", Path(__file__).parent / "assets")],
-    providers=[
-        Lifecycle,
-        ShapedController,
-        ItemsController,
-        SeenController,
-        GuardedController,
-        AnswersController,
-        IntakeController,
-    ],
-)
+PROVIDERS = [
+    Lifecycle,
+    ShapedController,
+    ItemsController,
+    SeenController,
+    GuardedController,
+    AnswersController,
+    IntakeController,
+]
+STRICT: dict[str, Any] = {
+    "strict_headers": True,
+    "hosts": ("localhost", "*.example.com"),
+    "cors_origins": ("https://app.example.com",),
+    "request_timeout": 0.2,
+}
+STATIC = HttpModule.serve_static("/assets", Path(__file__).parent / "assets")
+
+
+@module(imports=[HttpModule.for_root(), STATIC], providers=PROVIDERS)
 class WireModule: ...
 
 
-app = App(WireModule)
+@module(imports=[HttpModule.for_root(**STRICT)], providers=PROVIDERS)
+class StrictModule: ...
+
+
+MODULES = {"": WireModule, "strict": StrictModule}
+
+app = App(MODULES[os.environ.get("WIRE_SETTINGS", "")])
 
 if __name__ == "__main__":
     app.run()
