@@ -89,7 +89,8 @@ class Response:
     ) -> None:
         self.body = body
         self.status = status
-        self.headers: Headers = list(headers.items() if isinstance(headers, Mapping) else headers)
+        pairs: Any = headers.items() if isinstance(headers, Mapping) else headers
+        self.headers: Headers = list(pairs)
         self.media_type = media_type
         self._host: str | None = None
 
