@@ -298,14 +298,14 @@ def test_pattern_that_repeats_a_repetition_is_refused_at_boot(boot_problems, mak
 
 def seconds(work):
     best = float("inf")
-    for _ in range(5):
+    for _ in range(7):
         begun = time.process_time()
         work()
         best = min(best, time.process_time() - begun)
     return best
 
 
-@pytest.mark.parametrize("body", [b'{"a":', b"[", b'{"name":"' + b"\\\\", b'"'])
+@pytest.mark.parametrize("body", [b'{"a":', b"[", b'{"name":"' + b"\\\\", b'"', b'\\"', b"\\", b'"\\'])
 def test_strict_scan_is_linear(body):
     from nestpy_http._strict_json import strict
 
@@ -315,4 +315,4 @@ def test_strict_scan_is_linear(body):
         except (ValueError, RecursionError):
             return
 
-    assert seconds(lambda: refuse(200_000)) <= 2.5 * seconds(lambda: refuse(100_000)) + 0.002
+    assert seconds(lambda: refuse(200_000)) <= 2.5 * seconds(lambda: refuse(100_000)) + 0.02

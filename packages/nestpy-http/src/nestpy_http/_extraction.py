@@ -25,6 +25,7 @@ from ._input import check_json, has_body, parse_cookies, query_values
 from ._intake import JSON, Intake
 from ._parameters import Place
 from ._schema import BOOLEANS, is_collection
+from ._shape import BoundedDecoder
 from ._violations import pipe_error
 
 MAX_DIGITS = 4
@@ -266,6 +267,8 @@ class Extraction:
 
     def _convert(self, argument: Argument, raw: str, out: Source) -> str:
         variable = out.fresh(f"arg_{argument.parameter.name}")
+        if isinstance(argument.make, BoundedDecoder) and not argument.make.numbers and argument.required:
+            return self._bounded(argument.make, argument.parameter.name, raw, variable, out)
         make = out.constant(argument.make, f"make_{argument.parameter.name}")
         made = self._made(argument, raw, make, out)
         if argument.required or argument.place is Place.PATH:
@@ -276,6 +279,14 @@ class Extraction:
                 f"{out.constant(copy.deepcopy, 'deepcopy')}({default})" if _is_mutable(argument.default) else default
             )
             out.line(f"{variable} = {fresh} if {raw} is None else {made}")
+        return variable
+
+    def _bounded(self, make: BoundedDecoder, name: str, raw: str, variable: str, out: Source) -> str:
+        """Write a body's decoding in place: a call less for each request."""
+        out.line(f"{variable} = {out.constant(make.decode, f'decode_{name}')}({raw})")
+        unknown = "" if make.keys is None else f" or {raw}.count(b':') != {make.keys}"
+        with out.block(f"if len({raw}) > {make.short}{unknown}:"):
+            out.line(f"{out.constant(make.check, f'check_{name}')}({raw})")
         return variable
 
     def _made(self, argument: Argument, raw: str, make: str, out: Source) -> str:

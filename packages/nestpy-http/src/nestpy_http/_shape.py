@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Annotated, Any, Union
 
@@ -76,7 +76,7 @@ class Shape:
         numbers = self._top_integers()
         if numbers is None:
             return _always(decode, check)
-        return _where_needed(decode, check, keys, min(self._bounds.text, 2 * self._bounds.items), numbers)
+        return BoundedDecoder(decode, check, min(self._bounds.text, 2 * self._bounds.items), keys, tuple(numbers))
 
     def packed_decoder(self, decode: Callable[[Any], Any], check: Callable[[Any], Any]) -> Callable[[bytes], Any]:
         """Return the same for a format in which keys cannot be counted without decoding."""
@@ -189,25 +189,36 @@ def _always(decode: Callable[[Any], Any], check: Callable[[Any], Any]) -> Callab
     return decode_and_check
 
 
-def _where_needed(
-    decode: Callable[[Any], Any],
-    check: Callable[[Any], Any],
-    keys: int | None,
-    short: int,
-    numbers: Iterable[Callable[[Any], Any]],
-) -> Callable[[bytes], Any]:
-    def decode_bounded(body: bytes) -> Any:
-        value = decode(body)
-        if len(body) > short or (keys is not None and body.count(b":") != keys):
-            check(body)
+@dataclasses.dataclass(frozen=True, slots=True)
+class BoundedDecoder:
+    """Decodes a body, and looks at it a second time where that may be needed.
+
+    A compiled route writes the same in place, where the type has no open integers.
+
+    Attributes:
+        decode: the type's own decoder.
+        check: the twin's.
+        short: bytes up to which nothing can be out of bounds.
+        keys: the fewest that a body has; None where unknown ones are let pass.
+        numbers: what reads the open integers of a value.
+    """
+
+    decode: Callable[[Any], Any]
+    check: Callable[[Any], Any]
+    short: int
+    keys: int | None
+    numbers: tuple[Callable[[Any], Any], ...] = ()
+
+    def __call__(self, body: bytes) -> Any:
+        value = self.decode(body)
+        if len(body) > self.short or (self.keys is not None and body.count(b":") != self.keys):
+            self.check(body)
             return value
-        for number_of in numbers:
+        for number_of in self.numbers:
             number = number_of(value)
             if number.__class__ is int and not LOWEST <= number <= HIGHEST:
-                check(body)
+                self.check(body)
         return value
-
-    return decode_bounded
 
 
 def _fewest_keys(info: Any, above: tuple[int, ...]) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 64
-_MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]+|[\]}]+', re.DOTALL)
+# A string without an end runs to the end of the text: were it no match, each quote in it would be tried anew.
+_MARKS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{]+|[\]}]+', re.DOTALL)
 
 
 class StrictJsonError(ValueError):
