@@ -136,6 +136,15 @@ class AnswersController:
             print("left", flush=True)  # noqa: T201
         return "finished"
 
+    @get("/left")
+    async def left(self) -> str:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            Path(os.environ["WIRE_CANCELLED"]).touch()
+            raise
+        return "finished"
+
     @get("/peer")
     async def peer(self, address: ClientIp) -> str:
         return address
