@@ -125,6 +125,12 @@ async def test_stream_ends_after_its_lifetime_and_closes_its_generator_in_the_ta
         assert (host.closed, len(host.tasks)) == (["idle"], 1)
 
 
+async def test_deadline_of_requests_does_not_end_a_stream_that_has_begun(serving):
+    async with serving(EventsController, request_timeout=0.05, sse_keep_alive=0.1, sse_lifetime=1.5) as client:
+        answer = await client.get("/silent")
+        assert (answer.status, len(answer.content) > 3 * 8) == (200, True)
+
+
 async def test_client_that_leaves_an_idle_stream_closes_it_by_the_next_keep_alive(make_app, caplog):
     app = make_app(EventsController, sse_keep_alive=0.01)
     async with app.create_context() as context:

@@ -189,6 +189,34 @@ async def test_static_files_are_served_with_head_and_validators(directory, make_
         assert (await http.post("/assets/page.html")).headers["allow"] == "GET, HEAD"
 
 
+async def test_guards_stand_before_static_files(directory, make_app, boot_problems):
+    class Refusing:
+        posture = True
+
+        def can_activate(self, context):
+            return False
+
+    from nestpy_core import APP_GUARD, provide
+    from nestpy_http import HttpClient
+
+    guard = provide(APP_GUARD, use_class=Refusing, multi=True)
+    for public, status in ((False, 403), (True, 200)):
+        app = make_app(guard, imports=[HttpModule.serve_static("/assets", directory, public=public)])
+        async with app.create_context():
+            assert (await HttpClient(app.__rsgi__).get("/assets/page.html")).status == status
+
+
+async def test_two_directories_are_two_routes_and_the_longer_path_wins(directory, make_app):
+    from nestpy_http import HttpClient
+
+    inner = HttpModule.serve_static("/assets/inner", directory / "css")
+    app = make_app(imports=[HttpModule.serve_static("/assets", directory), inner])
+    async with app.create_context():
+        http = HttpClient(app.__rsgi__)
+        assert (await http.get("/assets/inner/a%20b.css")).text == "a{}"
+        assert (await http.get("/assets/css/a%20b.css")).text == "a{}"
+
+
 @pytest.mark.parametrize(
     "path",
     [

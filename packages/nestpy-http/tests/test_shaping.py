@@ -132,6 +132,11 @@ class ShapedController:
     async def events(self) -> AsyncIterator[str]:
         yield "one"
 
+    @get("/timed-already")
+    @header("server-timing", "own;dur=1")
+    async def timed_already(self) -> str:
+        return "timed"
+
     @get("/timed")
     async def timed(self, context: HttpContext) -> str:
         with context.timing("db", "users"):
@@ -304,6 +309,8 @@ async def test_server_timing_lists_what_was_measured_and_the_total_last(serving)
             answer = await http.get(path)
             assert answer.status == status
             assert re.fullmatch(rf"total;{number}", answer.headers["server-timing"])
+        kept, added = (await http.get("/timed-already")).headers.get_all("server-timing")
+        assert (kept, added.partition(";")[0]) == ("own;dur=1", "total")
     async with serving(ShapedController) as http:
         assert (await http.get("/timed")).headers.get("server-timing") is None
     assert entry("db", 1.005, "") == "db;dur=1.00"
