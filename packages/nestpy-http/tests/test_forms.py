@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from nestpy_core import use_guards
-from nestpy_http import Body, File, Form, Upload, body_limit, consumes, controller, get, post
+from nestpy_http import Body, File, Form, Request, Upload, body_limit, consumes, controller, get, post
 
 pytestmark = pytest.mark.anyio
 MULTIPART = {"content-type": "multipart/form-data; boundary=XX"}
@@ -98,6 +98,10 @@ class BodiesController:
     @post("/stream")
     async def stream(self, body: Body[AsyncIterator[bytes]]) -> list[int]:
         return [len(chunk) async for chunk in body]
+
+    @post("/request-stream")
+    async def request_stream(self, request: Request) -> list[int]:
+        return [len(chunk) async for chunk in request.stream()]
 
     @consumes("application/json", "application/msgpack")
     @post("/packed")
@@ -337,15 +341,16 @@ async def test_form_in_single_bytes_is_the_same_form(client):
 # -- other bodies
 
 
-async def test_body_is_streamed_and_counted(client):
+@pytest.mark.parametrize("path", ["/bodies/stream", "/bodies/request-stream"])
+async def test_body_is_streamed_and_counted(client, path):
     async def chunks(*sizes):
         for size in sizes:
             yield b"x" * size
 
-    assert (await client.post("/bodies/stream", content=chunks(3, 5))).json() == [3, 5]
-    assert (await client.post("/bodies/stream", content=b"abc")).json() == [3]
-    assert (await client.post("/bodies/stream", content=chunks(1_000_000, 48_577))).status == 413
-    assert (await client.post("/bodies/stream", content=b"x" * 1_048_577)).status == 413
+    assert (await client.post(path, content=chunks(3, 5))).json() == [3, 5]
+    assert (await client.post(path, content=b"abc")).json() == [3]
+    assert (await client.post(path, content=chunks(1_000_000, 48_577))).status == 413
+    assert (await client.post(path, content=b"x" * 1_048_577)).status == 413
 
 
 @pytest.mark.parametrize("path", ["/bodies/packed", "/bodies/only-packed"])

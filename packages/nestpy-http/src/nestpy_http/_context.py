@@ -11,7 +11,7 @@ import msgspec
 from nestpy_core import ExecutionContext
 
 from ._answer import ResponseDraft
-from ._body import read_body
+from ._body import body_chunks, read_body
 from ._client_address import client_ip
 from ._input import parse_cookies, parse_query
 from ._timing import Timing
@@ -106,9 +106,8 @@ class Request:
             raise BadRequestError("The body is not valid JSON, or not what is expected") from None
 
     def stream(self) -> AsyncIterator[bytes]:
-        """Return the body in chunks, without a limit."""
-        iterator: AsyncIterator[bytes] = aiter(self._protocol)
-        return iterator
+        """Return the body in chunks; the errors of `body`, at the chunk that is too much."""
+        return body_chunks(self._scope.headers, self._protocol, self.limit)
 
 
 class HttpContext(ExecutionContext, eq=False):

@@ -112,7 +112,7 @@ class FormReader:
         given: dict[str, Any] = {name: self._prepared(name, value) for name, value in fields.items()}
         made = msgspec.convert(given, self._kind, strict=False, dec_hook=self._foreign)
         for name in self._fields:
-            number = made.get(name) if isinstance(made, dict) else getattr(made, self._fields[name][0].name, None)
+            number: Any = made.get(name) if isinstance(made, dict) else getattr(made, self._fields[name][0].name, None)
             if number.__class__ is int and not LOWEST <= number <= HIGHEST:
                 raise ValueError("Integer value out of range")
         return made
