@@ -17,6 +17,9 @@ MAIN = """
 import asyncio, os, socket, sys
 from nestpy_core import App, hookimpl, module
 
+def say(text):
+    os.write(1, f"{text}\\n".encode())
+
 class Shout:
     name = "shout"
     processes = 2
@@ -39,7 +42,7 @@ class Shout:
             writer.close()
         self.shared.setblocking(False)
         server = await asyncio.start_server(answer, sock=self.shared)
-        print("serving", self.shared.getsockname()[1], os.getpid(), flush=True)
+        say(f"serving {self.shared.getsockname()[1]} {os.getpid()}")
         serving.ready()
         await serving.stopping.wait()
         server.close()
@@ -48,7 +51,7 @@ class Quiet:
     name = "quiet"
 
     async def serve(self, serving):
-        print("quiet", os.getpid(), flush=True)
+        say(f"quiet {os.getpid()}")
         serving.ready()
         await serving.stopping.wait()
 

@@ -16,7 +16,7 @@ if (method := os.environ.get("METHOD")) and multiprocessing.get_start_method(all
 
 
 def say(word: str) -> None:
-    print(f"{word} {os.getpid()}\n", end="", flush=True)  # noqa: T201  # the test reads it
+    os.write(1, f"{word} {os.getpid()}\n".encode())
 
 
 class Ticker:
