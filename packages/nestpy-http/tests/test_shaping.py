@@ -318,7 +318,7 @@ async def test_server_timing_lists_what_was_measured_and_the_total_last(serving)
 
 def cost(parse, text):
     best = math.inf
-    for _ in range(15):
+    for _ in range(5):
         start = time.process_time()
         for _ in range(3):
             parse(text)
@@ -340,7 +340,8 @@ def cost(parse, text):
 @pytest.mark.parametrize("item", ["a/b;q=0.5,", "1-1,", ";", ",", "a/b;;;;;;q=1,", '"a', "a=b; "])
 def test_twice_the_header_costs_at_most_two_and_a_half_times(parse, item):
     text = "bytes=" + item * 3_000
-    assert cost(parse, text * 2) <= 2.5 * cost(parse, text) + 1e-3
+    # A busy machine may spoil a measurement; a quadratic parser spoils all of them.
+    assert any(cost(parse, text * 2) <= 2.5 * cost(parse, text) + 1e-3 for _ in range(6))
 
 
 def test_answers_that_use_none_of_it_are_written_as_ever(make_app):
