@@ -111,7 +111,7 @@ class HttpServer:
     # -- a new certificate
 
     async def _renew(self, listener: socket.socket, config: HttpConfig, files: TlsFiles, pair: Pair) -> None:
-        """Look at the files now and then; a new pair gets a new server on the same socket, so nothing is lost."""
+        """Look at the files now and then; a new pair gets a new server on the same socket."""
         seen: Pair | None = None
         while True:
             await anyio.sleep(config.tls_reload)
