@@ -35,7 +35,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword or config.option.markexpr:
         return
-    missing = acceptance.unproven(config.stash[PASSED])
+    passed = config.stash[PASSED]
+    missing = acceptance.unproven(passed)
     if missing and session.exitstatus == pytest.ExitCode.OK:
         sys.stderr.write("\nAcceptance rows without proof:\n" + "\n".join(f"  {line}" for line in missing) + "\n")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

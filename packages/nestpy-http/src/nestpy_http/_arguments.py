@@ -24,7 +24,7 @@ from ._violations import body_error, invalid, item_path
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
-CARRIERS: tuple[type, ...] = (Request, HttpContext, ClientIp)
+CARRIERS: tuple[Any, ...] = (Request, HttpContext, ClientIp)  # the last is a NewType
 FORM_PLACES = (Place.FORM, Place.FILE)
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
