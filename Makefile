@@ -3,6 +3,7 @@
 PYTHON ?= python3
 APP ?= $(if $(wildcard examples/api/main.py),api,app)
 ARGS ?=
+WORKERS ?= 2
 
 HATCH := .hatch/bin/hatch
 BIN := .venv/bin
@@ -55,8 +56,8 @@ dev: setup ## Serve an example and restart it on every change: make dev APP=app
 # ── tests ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: test
-test: setup ## Run all tests: make test ARGS='-k routing'
-	@$(PY) -m pytest $(ARGS)
+test: setup ## Run all tests: make test ARGS='-k routing' WORKERS=0
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no sockets and no processes

@@ -6,40 +6,45 @@ import importlib
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import acceptance
 import pytest
 
-PASSED = pytest.StashKey[set[str]]()
+
+class Acceptance:
+    """Fails a run of everything in which an acceptance row went without its proof.
+
+    With several workers it stands in the process that collects their reports.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._passed: set[str] = set()
+        narrowed = config.option.keyword or config.option.markexpr
+        self._counts = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not narrowed
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember a test that passed."""
+        if report.when == "call" and report.passed:
+            self._passed.add(report.nodeid.partition("[")[0])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Name the rows without proof."""
+        if not self._counts or session.exitstatus != pytest.ExitCode.OK:
+            return
+        missing = acceptance.unproven(self._passed)
+        if missing:
+            sys.stderr.write("\nAcceptance rows without proof:\n" + "\n".join(f"  {line}" for line in missing) + "\n")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the names of the tests that pass, for the acceptance rows."""
-    config.stash[PASSED] = set()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember a test that passed."""
-    report = yield
-    if report.when == "call" and report.passed:
-        item.config.stash[PASSED].add(item.nodeid.partition("[")[0])
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run of everything in which an acceptance row went without its proof."""
-    config = session.config
-    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword or config.option.markexpr:
-        return
-    passed = config.stash[PASSED]
-    missing = acceptance.unproven(passed)
-    if missing and session.exitstatus == pytest.ExitCode.OK:
-        sys.stderr.write("\nAcceptance rows without proof:\n" + "\n".join(f"  {line}" for line in missing) + "\n")
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    """Watch the acceptance rows, once for all workers."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Acceptance(config), "acceptance")
 
 
 @pytest.fixture(scope="session")
