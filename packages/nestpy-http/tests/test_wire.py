@@ -133,7 +133,7 @@ def through_a_socket(port, row):
 # -- the runners
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def chosen(request):
     """Return what a row's ``settings`` says, see `main.MODULES`."""
     return getattr(request, "param", "")
@@ -147,22 +147,49 @@ def each_row(*, raw):
 
 
 @pytest.fixture(scope="module")
-async def client(chosen):
+async def clients():
+    """Start one app for each of the settings, in this process."""
     sys.path.insert(0, str(DIRECTORY))
     try:
         import main
 
-        async with TestApp(main.MODULES[chosen]) as app:
-            yield app.http
+        async with contextlib.AsyncExitStack() as stack:
+            yield {
+                name: (await stack.enter_async_context(TestApp(module))).http for name, module in main.MODULES.items()
+            }
     finally:
         sys.path.remove(str(DIRECTORY))
         sys.modules.pop("main", None)
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request, chosen):
+@pytest.fixture
+def client(clients, chosen):
+    return clients[chosen]
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Start each server with each settings once, when a row first asks for it; end them all after the last row."""
+    ports = {}
+    with contextlib.ExitStack() as stack:
+
+        def started(name, chosen):
+            if (name, chosen) not in ports:
+                ports[name, chosen] = stack.enter_context(serving(name, chosen))
+            return ports[name, chosen]
+
+        yield started
+
+
+@pytest.fixture(params=SERVERS)
+def server(request, chosen, start):
+    return request.param, start(request.param, chosen)
+
+
+@contextlib.contextmanager
+def serving(name, chosen):
     port = free_port()
-    command = [str(port) if part == "PORT" else part for part in SERVERS[request.param]]
+    command = [str(port) if part == "PORT" else part for part in SERVERS[name]]
     environ = {**os.environ, "NESTPY_ENV": "test", "NESTPY_HTTP__PORT": str(port), "NESTPY_HTTP__HOST": "127.0.0.1"}
     environ["WIRE_SETTINGS"] = chosen
     with subprocess.Popen(
@@ -174,7 +201,7 @@ def server(request, chosen):
     ) as process:
         try:
             wait_for(port, process)
-            yield request.param, port
+            yield port
             assert process.poll() is None, "the server has ended"
         finally:
             process.send_signal(signal.SIGTERM)
