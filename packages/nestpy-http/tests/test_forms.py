@@ -467,6 +467,12 @@ def seconds(work):
     return best
 
 
+def is_linear(work, size):
+    """Say whether doubling the size at most doubles the time, a busy machine being given three tries."""
+    tries = range(3)
+    return any(seconds(lambda: work(2 * size)) <= 2.5 * seconds(lambda: work(size)) + 0.02 for _ in tries)
+
+
 SHAPES = {
     "data": lambda times: part(b"x" * 40 * times) + END,
     "almost boundaries": lambda times: part(b"\r\n--X" * 8 * times) + END,
@@ -497,7 +503,7 @@ def test_multipart_is_linear(shape):
 
         asyncio.run(run())
 
-    assert seconds(lambda: parse(8_000)) <= 2.5 * seconds(lambda: parse(4_000)) + 0.02
+    assert is_linear(parse, 4_000)
 
 
 @pytest.mark.parametrize("shape", [b"a=1&", b"&", b"%", b"%41", b"+", b"a=", b"a=1&a=2&"])
@@ -511,4 +517,4 @@ def test_urlencoded_is_linear(shape):
         except HttpError:
             return
 
-    assert seconds(lambda: parse(40_000)) <= 2.5 * seconds(lambda: parse(20_000)) + 0.02
+    assert is_linear(parse, 20_000)
