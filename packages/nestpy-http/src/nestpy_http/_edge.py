@@ -16,7 +16,6 @@ from nestpy_core.errors import ConfigurationError, Problem
 from ._answer import Answers, Ready, Response
 from ._answering import may_be_response
 from ._arguments import Argument, ArgumentReader
-from ._asgi import asgi
 from ._client_address import TrustedProxies, networks
 from ._config import HttpConfig
 from ._context import Request
@@ -299,6 +298,8 @@ class HttpEdge:
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request in the ASGI shape."""
+        from ._asgi import asgi
+
         await asgi(self.rsgi, scope, receive, send)
 
     def transport(self) -> Transport:
