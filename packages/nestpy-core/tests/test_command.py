@@ -261,13 +261,13 @@ def test_module_that_fails_to_import_shows_its_own_frames_alone(project, tmp_pat
     project("failing.py", "def f():\n    return 1 / 0\nf()\n")
     result = nestpy("check", "failing")
     assert result.exit_code == 1
-    assert result.stderr == textwrap.dedent(f"""\
+    shown = [line for line in result.stderr.splitlines(keepends=True) if line.strip(" ~^\n")]  # carets vary by Python
+    assert "".join(shown) == textwrap.dedent(f"""\
         Traceback (most recent call last):
           File "{tmp_path}/failing.py", line 3, in <module>
             f()
           File "{tmp_path}/failing.py", line 2, in f
             return 1 / 0
-                   ~~^~~
         Error: importing the target failed with ZeroDivisionError: division by zero
         """)
 
