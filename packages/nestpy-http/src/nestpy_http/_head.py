@@ -6,45 +6,33 @@ from collections.abc import Awaitable
 from typing import Any, cast
 
 from ._router import Route
+from ._wrapping import Headers, WrappedProtocol
 
 
-class HeadProtocol:
+class HeadProtocol(WrappedProtocol):
     """A protocol that sends the headers of a response and counts its body instead of sending it."""
 
-    __slots__ = ("_inner",)
+    __slots__ = ()
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    async def __call__(self) -> bytes:
-        body: bytes = await self._inner()
-        return body
-
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self._inner.response_empty(status, headers)
-
-    def response_str(self, status: int, headers: list[tuple[str, str]], body: str) -> None:
+    def response_str(self, status: int, headers: Headers, body: str) -> None:
         self._inner.response_empty(status, _sized(headers, len(body.encode())))
 
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
         self._inner.response_empty(status, _sized(headers, len(body)))
 
-    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+    def response_file(self, status: int, headers: Headers, file: str) -> None:
         del file
         self._inner.response_empty(status, headers)
 
-    def response_file_range(self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int) -> None:
+    def response_file_range(self, status: int, headers: Headers, file: str, start: int, end: int) -> None:
         del file, start, end
         self._inner.response_empty(status, headers)
 
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def response_stream(self, status: int, headers: Headers) -> None:
         self._inner.response_empty(status, headers)
 
 
-def _sized(headers: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
+def _sized(headers: Headers, size: int) -> Headers:
     return [*headers, ("content-length", str(size))]
 
 
