@@ -230,7 +230,7 @@ class LinePlugin:
         return self.problems
 
     @hookimpl
-    def nestpy_instrument(self, handler, marker):
+    def nestpy_instrument(self, graph, handler, marker):
         return self.instruments
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from nestpy_core import _plugins, hookimpl
+from nestpy_core import _plugins, hookimpl, load_app
 from nestpy_core._command import command_line
 
 APP = """
@@ -224,11 +224,11 @@ def test_target_forms(project, target):
 
 
 def test_target_in_a_package_is_imported_by_its_dotted_name(project):
-    project("src/shop/__init__.py", "")
-    project("src/shop/models.py", "VALUE = 1\n")
-    project("src/shop/main.py", SOUND + "\nfrom .models import VALUE\n")
-    assert nestpy("check", "src/shop/main.py").exit_code == 0
-    assert nestpy("check", "shop.main:app").exit_code == 0
+    project("src/boutique/__init__.py", "")
+    project("src/boutique/models.py", "VALUE = 1\n")
+    project("src/boutique/main.py", SOUND + "\nfrom .models import VALUE\n")
+    assert nestpy("check", "src/boutique/main.py").exit_code == 0
+    assert nestpy("check", "boutique.main:app").exit_code == 0
 
 
 def test_target_without_app_takes_the_only_root_module(project):
@@ -302,6 +302,24 @@ def test_plugin_adds_a_command(monkeypatch):
     plugin.nestpy_commands = nestpy_commands
     plant(monkeypatch, plugin)
     assert nestpy("greet").stdout == "hello\n"
+
+
+def test_plugin_commands_load_apps_as_check_does(project, monkeypatch):
+    plugin = ModuleType("planted_plugin")
+
+    @click.command("root")
+    @click.argument("target")
+    def root(target):
+        click.echo(load_app(target).graph.root.label)
+
+    plugin.nestpy_commands = hookimpl(lambda group: group.add_command(root))
+    plant(monkeypatch, plugin)
+    project("given.py", SOUND)
+    project("broken.py", BROKEN)
+    assert nestpy("root", "given").stdout == "AppModule\n"
+    refused = nestpy("root", "broken")
+    assert (refused.exit_code, refused.stderr) == (78, nestpy("check", "broken").stderr)
+    assert nestpy("root", "absent").exit_code == 2
 
 
 def test_broken_plugins_are_named_and_leave_the_rest_working(monkeypatch):

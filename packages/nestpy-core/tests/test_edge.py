@@ -1,10 +1,14 @@
 """A second edge needs nothing of core but its public names."""
 
+import asyncio
 import contextlib
+from typing import Annotated
 
 from line_edge import (
+    QUIET,
     Failed,
     Line,
+    LineCode,
     LineContext,
     LinePlugin,
     app_of,
@@ -17,16 +21,26 @@ from line_edge import (
 )
 
 from nestpy_core import (
+    CURRENT_TRACE,
+    AppConfig,
+    Call,
+    CallKind,
     Carrier,
     Endpoint,
     EndpointAnswer,
+    Handler,
     Inject,
     Instrument,
     Operation,
+    Parameter,
     Problem,
     Scope,
+    current_trace,
+    from_context,
     injectable,
+    outgoing_trace,
     provide,
+    use_interceptors,
 )
 
 
@@ -76,6 +90,13 @@ async def test_an_exception_becomes_the_edges_failure():
         assert await send("add one") == Failed("ValueError")
 
 
+def test_a_parameter_tells_its_annotation_from_the_metadata_and_finds_what_reads_the_context():
+    reader = from_context(lambda context: context.state)
+    bare, read = (Parameter("x", hint, None) for hint in (list[int], Annotated[list[int], "other", reader]))
+    assert (bare.plain_hint, bare.context_reader) == (list[int], None)
+    assert (read.plain_hint, read.context_reader) == (list[int], reader)
+
+
 def test_an_edge_without_work_is_absent():
     assert app_of(Greeter).edges == ()
 
@@ -121,6 +142,16 @@ async def test_endpoints_and_operations_of_a_plugin_are_mounted():
         assert await send("Greeter.find 21") == 42
 
 
+async def test_endpoints_that_depend_on_settings_are_contributed_by_a_function():
+    def late(graph):
+        level = graph.sections[AppConfig].log_level
+        return [Endpoint(path=f"/{level}", host=Probe, method="check", owner="nestpy-probe", public=True)]
+
+    plugin = LinePlugin(contributions=[Greeter, Probe, late])
+    async with calling(plugin=plugin, environ={**QUIET, "NESTPY_APP__LOG_LEVEL": "error"}) as send:
+        assert (await send("/error")).body == b"Hello probe"
+
+
 def test_an_endpoint_without_a_host_is_a_problem():
     plugin = LinePlugin(contributions=[Endpoint(path="/live", host=Probe, method="check", owner="nestpy-probe")])
     assert problem(plugin=plugin) == "`Probe.check`, which nestpy-probe mounts, is no method of a provider."
@@ -131,9 +162,9 @@ class Meter:
     def __init__(self) -> None:
         self.seen: list[object] = []
 
-    def begin(self, line: Line) -> str:
-        self.seen.append(f"begin {line.text}")
-        return line.text
+    def begin(self, call: Call) -> str:
+        self.seen.append(f"begin {call.subject.text}")
+        return call.subject.text
 
     def end(self, state: str, outcome: str | None, error: Exception | None) -> None:
         self.seen.append((f"end {state}", outcome, type(error).__name__ if error else None))
@@ -217,6 +248,31 @@ def test_what_only_another_edge_carries_cannot_be_reached():
     )
 
 
+async def test_edges_carry_one_token_together():
+    @injectable(scope=Scope.REQUEST)
+    class Speaker:
+        line: Line
+
+    @station
+    class Stage:
+        @on_line("say")
+        def say(self, speaker: Inject[Speaker]) -> str:
+            return speaker.line.text
+
+    plugin = LinePlugin(contributions=[Carrier(Line, ("post",))])
+    async with calling(Speaker, Stage, plugin=plugin) as send:
+        assert await send("say one") == "say one"
+
+
+async def test_a_part_of_a_larger_call_is_no_call_of_its_own_to_operation_instruments(monkeypatch):
+    monkeypatch.setattr(LineCode, "part", True, raising=False)
+    plugin = LinePlugin(contributions=[Meter], instruments=[Instrument(Meter)])
+    app = app_of(Greeter, Hall, plugin=plugin)
+    async with app.create_context() as context:
+        await edge_of(app).send("nobody")
+        assert (await context.get(Meter)).seen == []
+
+
 def test_what_a_plugin_contributes_sees_only_what_is_shared():
     assert problem(Greeter, plugin=LinePlugin(contributions=[Probe])) == (
         "`Probe` in `plugins` needs `Greeter` (`greeter`), which `RootModule` provides; "
@@ -230,3 +286,133 @@ def test_a_plugin_yields_to_the_apps_own_binding():
     plugin = LinePlugin(contributions=[provide(Greeter, default=True)])
     own = provide(Greeter, use_value="mine")
     assert app_of(own, plugin=plugin).graph.bindings_of(Greeter)[0].source == "mine"
+
+
+@injectable
+class Shout:
+    def shape(self, result: object, handler: Handler) -> object:
+        return f"{handler.name.upper()}: {result}!"
+
+
+async def test_an_instrument_of_the_result_stands_outside_of_all_layers_and_before_the_encoding():
+    class Polite:
+        def after(self, context, result):
+            return f"dear {result}"
+
+    @use_interceptors(Polite)
+    @station
+    class Desk:
+        @on_line("hail")
+        def hail(self, name: str) -> str:
+            return name
+
+    plugin = LinePlugin(contributions=[Shout], instruments=[Instrument(Shout, "result")])
+    app = app_of(Desk, plugin=plugin)
+    async with app.create_context():
+        assert await edge_of(app).send("hail Ada") == "HAIL: dear Ada!"
+        assert await edge_of(app).send("nobody") == Failed("unknown word")
+    without = edge_of(app_of(Desk)).functions["hail"].source
+    shaped = "        result = _Shout.shape(result, _handler)\n"
+    assert edge_of(app).functions["hail"].source.replace(shaped, "") == without
+
+
+@injectable
+class Teller:
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def begin(self, call: Call) -> Call:
+        return call
+
+    def end(self, call: Call, outcome: str | None, error: BaseException | None) -> None:
+        ended = call.outcome(outcome, error)
+        self.told.append((call.kind.name, call.kind.operation, ended, call.failed(ended), call.fields(ended)))
+
+
+class HeardCall(Call):
+    __slots__ = ()
+
+    def incoming(self):
+        return {"traceparent": self.subject.text}
+
+
+async def test_instruments_know_the_calls_of_an_edge_that_says_nothing_of_them():
+    app = app_of(Greeter, Hall, plugin=LinePlugin(contributions=[Teller], instruments=[Instrument(Teller)]))
+    async with app.create_context() as context:
+        await edge_of(app).send("greet Ada")
+        await edge_of(app).send("add one")
+        await edge_of(app).send("nobody")
+        told = (await context.get(Teller)).told
+    assert told == [
+        ("line.call", "line greet", "ok", False, {"operation": "line greet", "outcome": "ok"}),
+        ("line.call", "line add", "error", True, {"operation": "line add", "outcome": "error"}),
+        ("unmatched.call", "line unmatched", "ok", False, {"operation": "line unmatched", "outcome": "ok"}),
+    ]
+
+
+async def test_an_edge_that_makes_calls_of_its_own_tells_instruments_more(monkeypatch):
+    def call(self, out):
+        kind = CallKind(
+            edge="line", name="line.heard", operation=self.name, kind="consumer", labels={"word": self.name}
+        )
+        return f"{out.constant(HeardCall, 'HeardCall')}({out.constant(kind, 'kind')}, line)"
+
+    @injectable
+    class Hearer:
+        def begin(self, call):
+            heard.append((call.kind.name, call.kind.labels, call.incoming()["traceparent"], call.trusted))
+
+        def end(self, state, outcome, error):
+            heard.append(error)
+
+    heard: list[object] = []
+    monkeypatch.setattr(LineCode, "call", call, raising=False)
+    app = app_of(Greeter, Hall, plugin=LinePlugin(contributions=[Hearer], instruments=[Instrument(Hearer)]))
+    async with app.create_context():
+        await edge_of(app).send("greet Ada")
+    assert heard == [("line.heard", {"word": "line greet"}, "greet Ada", True), None]
+
+
+async def test_a_call_that_is_cancelled_tells_its_instruments():
+    @station
+    class Stage:
+        @on_line("wait")
+        async def wait(self) -> None:
+            await asyncio.sleep(60)
+
+    app = app_of(Stage, plugin=LinePlugin(contributions=[Teller], instruments=[Instrument(Teller)]))
+    async with app.create_context() as context:
+        call = asyncio.create_task(edge_of(app).send("wait"))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait([call])
+        told = (await context.get(Teller)).told
+    assert [one[2:4] for one in told] == [("cancelled", True)]
+
+
+async def test_what_is_sent_on_carries_the_trace_that_an_instrument_has_set():
+    @injectable
+    class Tracer:
+        def begin(self, call):
+            return CURRENT_TRACE.set(Standing())
+
+        def end(self, token, outcome, error):
+            CURRENT_TRACE.reset(token)
+
+    class Standing:
+        trace_id, span_id, sampled = "1" * 32, "2" * 16, True
+
+        def outgoing(self):
+            return {"traceparent": f"00-{self.trace_id}-{self.span_id}-01"}
+
+    @station
+    class Stage:
+        @on_line("send")
+        async def send(self) -> object:
+            return outgoing_trace(), current_trace().span_id
+
+    assert outgoing_trace() == {}
+    app = app_of(Stage, plugin=LinePlugin(contributions=[Tracer], instruments=[Instrument(Tracer)]))
+    async with app.create_context():
+        assert await edge_of(app).send("send") == ({"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}, "2" * 16)
+    assert current_trace() is None

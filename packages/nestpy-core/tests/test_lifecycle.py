@@ -304,3 +304,35 @@ async def test_a_context_in_a_cancelled_scope_still_shuts_down():
 async def test_readiness_waits_for_every_transport():
     async with calling(Slow, plugin=LinePlugin()) as send:
         assert (await send("nobody")).why == "unknown word"
+
+
+@pytest.mark.parametrize("serve", [True, False])
+async def test_an_edge_without_a_transport_finishes_before_the_first_shutdown_hook(serve):
+    log = []
+    app = app_of(Slow, hooked("Ant", log))
+
+    async def finish():
+        log.append(f"finish {app._run.stopping.is_set()}")
+
+    edge_of(app).finish = finish
+    async with app.create_context(serve=serve):
+        log.clear()
+    assert log == ["finish True", "Ant destroy", "Ant before", "Ant shutdown"]
+
+
+async def test_an_edge_that_does_not_finish_in_time_is_cancelled_and_one_that_fails_stops_nothing(caplog):
+    log = []
+    app = app_of(Slow, hooked("Ant", log), environ={**QUIET, "NESTPY_APP__FINISH_TIMEOUT": "0.01"})
+    edge_of(app).finish = anyio.sleep_forever
+    async with app.create_context():
+        pass
+
+    async def fail():
+        raise OSError("broken pipe")
+
+    edge_of(app).finish = fail
+    async with app.create_context():
+        pass
+    assert log[-1] == "Ant shutdown"
+    assert "what edge line still runs after 0.01 s is cancelled" in caplog.text
+    assert "edge line failed to finish" in caplog.text

@@ -54,16 +54,16 @@ def test_it_is_a_lookup_error_before_anything_is_constructed():
 
 
 def test_a_missing_protocol_asks_for_an_implementation():
-    class Clock(Protocol):
+    class Watch(Protocol):
         def now(self) -> float: ...
 
     @injectable
     class Timer:
-        clock: Clock
+        watch: Watch
 
     assert problem(Timer) == (
-        "`Timer` in `RootModule` needs `Clock` (`clock`), and no module provides it.\n"
-        "Hint: add `provide(Clock, use_class=…)` to `providers=` of `RootModule`, or of a module that it imports"
+        "`Timer` in `RootModule` needs `Watch` (`watch`), and no module provides it.\n"
+        "Hint: add `provide(Watch, use_class=…)` to `providers=` of `RootModule`, or of a module that it imports"
     )
 
 

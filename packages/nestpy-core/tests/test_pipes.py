@@ -129,6 +129,12 @@ def test_refusals_name_the_type_and_never_the_value(pipe, value, code, message):
     assert violations(pipe, value) == {"": [{"code": code, "message": message}]}
 
 
+def test_a_hundred_bad_items_are_named_and_no_more():
+    with pytest.raises(ViolationsError) as caught:
+        ParseArray(int).transform("," * 5_000)
+    assert len(caught.value.errors) == 100
+
+
 def test_bad_items_are_named_by_their_position():
     expected = [{"code": "type", "message": "Expected `int`"}]
     assert violations(ParseArray(items=int), f"1,{CANARY},3,x") == {"1": expected, "3": expected}

@@ -1,5 +1,6 @@
 """Plugins come through entry points; one that cannot be used is named with its distribution and version."""
 
+import contextlib
 import importlib
 import sys
 
@@ -145,3 +146,45 @@ async def test_plugins_may_contribute_hosts_and_what_hooks_into_the_lifecycle():
 
     async with app_of(plugin=LinePlugin(contributions=[Background, provide(int, use_value=1)])).create_context():
         assert log == ["begun"]
+
+
+class AroundPlugin:
+    """Stands around each run and says when."""
+
+    def __init__(self, said, failure=None):
+        self.said = said
+        self.failure = failure
+
+    @hookimpl
+    def nestpy_around(self, graph, supervising):
+        @contextlib.contextmanager
+        def around():
+            self.said.append(("begin", graph.root.label, supervising))
+            if self.failure:
+                raise self.failure
+            yield
+            self.said.append("end")
+
+        return around()
+
+
+async def test_a_plugin_stands_around_each_run_of_an_app():
+    said = []
+
+    def make():
+        said.append("made")
+        yield 1
+        said.append("cleaned up")
+
+    app = App(root_of(provide(int, use_factory=make)), environ=QUIET, plugins=[AroundPlugin(said)])
+    for _ in range(2):
+        async with app.create_context():
+            pass
+    assert said == [("begin", "RootModule", False), "made", "cleaned up", "end"] * 2
+
+
+async def test_what_a_plugin_cannot_stand_around_does_not_start():
+    app = App(root_of(), environ=QUIET, plugins=[AroundPlugin([], OSError("no room"))])
+    with pytest.raises(OSError, match="no room"):
+        async with app.create_context():
+            raise AssertionError("it starts")

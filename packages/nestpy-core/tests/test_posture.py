@@ -1,8 +1,10 @@
 """Once a guard authenticates or authorizes, every exposed handler says who may call it."""
 
-from line_edge import LinePlugin, Refused, app_of, calling, on_line, problem, station
+from typing import ClassVar
 
-from nestpy_core import APP_GUARD, Endpoint, EndpointAnswer, injectable, provide, public, use_guards
+from line_edge import LineMarker, LinePlugin, Refused, app_of, calling, on_line, problem, station
+
+from nestpy_core import APP_GUARD, Endpoint, EndpointAnswer, declare_handler, injectable, provide, public, use_guards
 
 
 class Login:
@@ -101,3 +103,19 @@ def test_endpoints_of_plugins_are_counted():
         "1 of the app's handlers say neither who may call them nor `@public`: `/live` of nestpy-probe."
     )
     assert app_of(Guarded, plugin=plugin(public=True))
+
+
+class Wink(LineMarker, frozen=True, kw_only=True):
+    exposed: ClassVar[bool] = False
+
+
+async def test_what_nobody_outside_calls_needs_none_and_is_not_asked_for_one():
+    @station
+    class Inner:
+        @use_guards(Limit)
+        def wink(self) -> str:
+            return "seen"
+
+    declare_handler(Inner.wink, Wink(trigger="wink"))
+    async with calling(Inner, provide(APP_GUARD, use_class=Login, multi=True)) as send:
+        assert await send("wink") == "seen"

@@ -15,10 +15,14 @@ from nestpy_core._supervisor import MOST_DEATHS, SLOWEST, WINDOW, Role
 
 MAIN = """
 import asyncio, os, socket, sys
+from nestpy_core import _supervisor
 from nestpy_core import App, hookimpl, module
 
 def say(text):
     os.write(1, f"{text}\\n".encode())
+
+if os.environ.get("HASTY"):
+    _supervisor.WINDOW, _supervisor.MOST_DEATHS, _supervisor.SLOWEST = 6.0, 1, 0.0
 
 class Shout:
     name = "shout"
@@ -38,7 +42,8 @@ class Shout:
             word = await reader.readline()
             if word == b"die\\n":
                 os._exit(3)
-            writer.write(f"{os.getpid()}\\n".encode())
+            ready = app._run.status.ready
+            writer.write(f"{ready if word == b'ready' + bytes([10]) else os.getpid()}\\n".encode())
             writer.close()
         self.shared.setblocking(False)
         server = await asyncio.start_server(answer, sock=self.shared)
@@ -161,6 +166,19 @@ def test_processes_of_a_foreign_edge_share_a_socket_come_back_and_drain(start):
 
 
 @pytest.mark.e2e
+def test_processes_that_die_all_the_time_keep_calls_away_until_they_stop(start):
+    started = start(HASTY="1")
+    started.until(lambda: "3 processes serve" in "".join(started.lines))
+    assert started.ask("ready") == "True"
+    for count in (3, 4):
+        assert started.ask("die") == ""
+        started.until(lambda count=count: len(started.words("serving")) == count)
+    started.until(lambda: [started.ask("ready") for _ in range(8)] == ["False"] * 8)
+    assert "shout died 2 times within 6 s" in "".join(started.lines)
+    started.until(lambda: [started.ask("ready") for _ in range(8)] == ["True"] * 8)
+
+
+@pytest.mark.e2e
 def test_process_that_dies_of_a_signal_while_it_starts_ends_the_app_with_1(start):
     started = start(BREAKS="always")
     assert started.end() == 1
@@ -171,3 +189,14 @@ def test_pauses_grow_with_the_deaths_of_the_last_minute():
     role = Role("http", 2, None)
     assert [role.pause(float(second)) for second in range(MOST_DEATHS + 2)] == [0, 0.25, 0.5, 1, 2, SLOWEST, SLOWEST]
     assert role.pause(WINDOW + MOST_DEATHS + 2.0) == 0
+
+
+def test_a_role_is_failing_while_more_than_five_deaths_lie_within_a_minute():
+    role = Role("http", 2, None)
+    for second in range(MOST_DEATHS):
+        role.pause(float(second))
+        assert role.failing_until(float(second)) is None
+    role.pause(10.0)
+    assert role.failing_until(10.0) == WINDOW
+    assert role.failing_until(WINDOW - 1) == WINDOW
+    assert role.failing_until(WINDOW) is None

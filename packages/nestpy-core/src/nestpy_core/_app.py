@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -128,11 +128,12 @@ class App:
             sys.exit(self._run_to_end(self._new_run(transports)))
         from ._workers import supervise
 
-        try:
-            code = supervise(self, transports)
-        except NestPyError as error:
-            report_failure(error)
-            code = _exit_code(error)
+        with self._around(supervising=True):
+            try:
+                code = supervise(self, transports)
+            except NestPyError as error:
+                report_failure(error)
+                code = _exit_code(error)
         sys.exit(code)
 
     def _work(self, names: tuple[str, ...], shared: Any, line: Line) -> int:  # see `_workers`
@@ -149,12 +150,21 @@ class App:
     def _run_to_end(self, run: Run, line: Line | None = None) -> int:
         from ._console import report_failure
 
-        with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
-            runner.run(self._serve(run, line))
-        if run.failure is None:
-            return 0
-        report_failure(run.failure)
-        return _exit_code(run.failure)
+        with self._around():
+            with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+                runner.run(self._serve(run, line))
+            if run.failure is None:
+                return 0
+            report_failure(run.failure)
+            return _exit_code(run.failure)
+
+    @contextlib.contextmanager
+    def _around(self, *, supervising: bool = False) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for found in self._plan.plugins.hook.nestpy_around(graph=self.graph, supervising=supervising):
+                if found is not None:
+                    stack.enter_context(found)
+            yield
 
     async def _serve(self, run: Run, line: Line | None) -> None:
         loop = asyncio.get_running_loop()
@@ -177,7 +187,12 @@ class App:
             # The loop hears of signals all the same; this one is also heard while a handler blocks it.
             signal.signal(number, on_signal)
         if line is not None:
-            line.watch(lambda delay: loop.call_soon_threadsafe(drain, delay))
+
+            def hold(wanted: bool) -> None:  # noqa: FBT001  # what the line says
+                change = run.status.hold if wanted else run.status.release
+                loop.call_soon_threadsafe(change, "processes of the app die all the time")
+
+            line.watch(lambda delay: loop.call_soon_threadsafe(drain, delay), hold)
             announcing = asyncio.ensure_future(_announce(run, line))
             await run()
             announcing.cancel()
@@ -213,7 +228,7 @@ class App:
             StartError: a factory, constructor or init hook failed.
         """
         run = self._new_run(self._transports() if serve else [])
-        task = asyncio.create_task(run())
+        task = asyncio.create_task(self._run_around(run))
         try:
             await run.started.wait()
             await run.serving.wait()
@@ -291,7 +306,14 @@ class App:
         config: AppConfig = self.graph.sections[AppConfig]
         edges = [edge for edge in self.edges if not hasattr(edge, "rsgi")] if config.edges == "all" else []
         run = self._new_run([transport for edge in edges if (transport := edge.transport()) is not None])
-        self._task = loop.create_task(run())
+        self._task = loop.create_task(self._run_around(run))
+
+    async def _run_around(self, run: Run) -> None:
+        try:
+            with self._around():
+                await run()
+        except Exception as error:  # noqa: BLE001  # a plugin's; whoever waits for the run must hear of it
+            run.give_up(error)
 
     async def _ensure_started(self) -> None:
         """Start once, however many requests wait for it: whoever comes first makes the task."""

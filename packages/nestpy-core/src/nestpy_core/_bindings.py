@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import FunctionType
 from typing import Any, get_origin
 
 from ._config import config_meta
@@ -30,17 +31,34 @@ class Bindings:
         self.names = Names()
         self._overrides = {provider.token: provider for provider in overrides}
         self._overridden: set[Any] = set()
+        self._waiting: list[FunctionType] = []
 
     def contribute(self, node: ModuleNode, item: Any) -> None:
         """Take in what a plugin or core contributes."""
         if isinstance(item, Carrier):
-            self._append(Binding(item.token, "carrier", item.edges, node, Scope.REQUEST))
+            self._carry(node, item)
         elif isinstance(item, Endpoint):
             self.graph.endpoints.append(item)
         elif isinstance(item, Operation):
             self.graph.operations.append(item)
+        elif isinstance(item, FunctionType):
+            self._waiting.append(item)
         else:
             self.provide(node, item)
+
+    def _carry(self, node: ModuleNode, carrier: Carrier) -> None:
+        """Bind what edges give for each call; those of several plugins carry one token together."""
+        for known in self.graph.bindings_of(carrier.token):
+            if known.kind == "carrier" and known.source:
+                known.source = tuple(dict.fromkeys((*known.source, *carrier.edges)))
+                return
+        self._append(Binding(carrier.token, "carrier", carrier.edges, node, Scope.REQUEST))
+
+    def contribute_late(self, node: ModuleNode) -> None:
+        """Take in the endpoints and operations that wait for the settings."""
+        for function in self._waiting:
+            for item in function(self.graph) or ():
+                self.contribute(node, item)
 
     def provide(self, node: ModuleNode, item: Any) -> None:
         """Take in one line of a module's ``providers=``."""

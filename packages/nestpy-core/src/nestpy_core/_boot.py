@@ -43,6 +43,7 @@ def survey(
     link(graph)
     graph.problems.extend(verify(graph))
     edges = tuple(edge for edge in manager.hook.nestpy_edge(graph=graph) if edge is not None)
+    graph.edges = edges
     graph.problems.extend(unserved(graph, edges))
     for edge in edges:
         graph.problems.extend(edge.verify())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._app_config import AppConfig
 from ._bindings import Bindings
+from ._clock import Clock
 from ._context import ExecutionContext, Reflector
 from ._graph import Graph, ModuleNode
 from ._hooks import Carrier
@@ -16,6 +17,7 @@ from ._names import name_of
 from ._provider import Provider, provide
 from ._section import Pin, Section
 from ._signatures import Signatures
+from ._status import AppStatus
 from .errors import DefinitionError, ModuleError
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def collect(
     collector.pin_sections()
     Signatures(graph, collector.bindings, collector.late).read()
     collector.load_sections()
+    collector.contribute_late()
     graph.problems.extend(collector.bindings.unused_overrides())
     graph.distinguish()
     return graph
@@ -67,7 +70,14 @@ class _Collector:
 
     def walk(self, start: type | DynamicModule) -> None:
         core = ModuleNode(None, "nestpy-core", shared=True)
-        for provider in (provide(Reflector, default=True), Carrier(ExecutionContext, ()), AppConfig):
+        own = (
+            provide(Reflector, default=True),
+            provide(Clock, default=True),
+            provide(AppStatus),
+            Carrier(ExecutionContext, ()),
+            AppConfig,
+        )
+        for provider in own:
             self.bindings.contribute(core, provider)
         self._nodes[self.graph.root.cls, None] = self.graph.root
         self.graph.modules.append(self.graph.root)
@@ -129,6 +139,9 @@ class _Collector:
         for contribution in contributions:
             for item in contribution or ():
                 self.bindings.contribute(self._plugins, item)
+
+    def contribute_late(self) -> None:
+        self.bindings.contribute_late(self._plugins)
 
     # -- configuration
 

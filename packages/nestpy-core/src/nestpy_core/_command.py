@@ -22,6 +22,8 @@ from .errors import BootError, NestPyError
 if TYPE_CHECKING:
     import pluggy
 
+__all__ = ("load_app",)
+
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 
@@ -115,6 +117,18 @@ def routes(target: str, *, source: bool) -> None:
 def info() -> None:
     """Tell which distributions are installed, in which versions, and which hooks their plugins implement."""
     click.echo(info_text())
+
+
+def load_app(target: str) -> App:
+    """Return the app that *target* names, for the commands of plugins.
+
+    Where there is none, or it cannot boot, the process ends as `nestpy check` ends it: with the report and 1, 2 or 78.
+
+    Args:
+        target: ``module:attribute``, a module, or a path to a file; the attribute is an `App` or a root module.
+    """
+    with _reported():
+        return app_of(find_target(target))
 
 
 @contextlib.contextmanager

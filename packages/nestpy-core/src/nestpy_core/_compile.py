@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio.to_thread
 
+from ._calls import Call, CallKind
 from ._clean_up import CleanUp
 from ._construct import Construction, settle
 from ._graph import Binding, Graph, LayerUse
@@ -19,9 +20,9 @@ from ._handler import Handler, HandlerMarker, Parameter
 from ._layer import caught_by
 from ._names import name_of
 from ._provider import Scope
+from ._reach import needs_of
 from ._record import Record
 from ._source import CompiledFunction, Source
-from ._verify import needs_of
 from .errors import PluginError
 
 if TYPE_CHECKING:
@@ -36,33 +37,42 @@ class Instrument(Record, frozen=True):
     """What wraps each call of a handler, as `nestpy_instrument` returns it.
 
     Attributes:
-        token: a singleton provider. At the site ``operation`` it has ``begin(subject) -> state`` and
-            ``end(state, outcome, error)``, both sync, around everything; *subject* and *outcome* are the
-            edge's (HTTP: the scope and the status). At the site ``work`` it has ``begin(context)``, which
-            returns an async context manager around interceptors, pipes and handler.
+        token: a singleton provider. At the site ``operation`` it has ``begin(call) -> state`` and
+            ``end(state, outcome, error)``, both sync, around everything: *call* is a `Call`, *outcome* the edge's own
+            (HTTP: the status). At the site ``work`` it has ``begin(context)``, which
+            returns an async context manager around interceptors, pipes and handler; where the edge takes a result
+            for a failure (HTTP: a status from 400), ``fail()`` of what the manager gave is called before its end.
+            At the site ``result`` it has ``shape(result, handler)``, sync: what it returns is encoded in the place
+            of what all layers made of the result. What it raises no filter sees; a `DeniedError` refuses.
         site: where it stands.
     """
 
     token: Any  # a token
-    site: Literal["operation", "work"] = "operation"
+    site: Literal["operation", "work", "result"] = "operation"
 
 
 class HandlerCode(Protocol):
     """What an edge writes of one compiled function; core writes the layers between.
 
-    The names ``result``, ``error``, ``verdict``, ``context``, ``outcome``, ``failure`` and ``stack`` belong to core,
-    and those that begin with an underscore to whoever got them from `Source`.
+    The names ``result``, ``error``, ``verdict``, ``context``, ``outcome``, ``failure``, ``ended`` and ``stack`` belong
+    to core, and those that begin with an underscore to whoever got them from `Source`.
 
     An edge that bounds its calls also has ``around(out, *, observed) -> AbstractContextManager[None]``: it writes
     what stands around everything but the operation instruments, request scope and its clean-up included. What it
     answers itself it tells them, where *observed*, through ``outcome``. One with ``owes_cleanup`` true has ``stack``, a
-    `CleanUp`, in what `arguments` writes.
+    `CleanUp`, in what `arguments` writes. One that has results of its own kind, which carry the handler's (a response
+    with a body, a stream), has ``shape(out, call, handler)``: it writes the assignment to ``result`` of what *call*, an
+    expression for ``shape``, makes of what they carry, a stream's items each as a list of one. One that knows more of a
+    call than its subject has ``call(out) -> str``: it writes what makes its own `Call` and returns an expression for
+    it. One whose results may be failures without being raised has ``failed(out) -> str``: an expression that says so of
+    ``result``, or an empty text where it cannot be one. One that writes a part of a larger call, which is a unit of
+    work itself, has ``part`` true: no instrument of the site ``operation`` stands around it.
 
     Attributes:
         name: the function's name, any text.
         filename: what tracebacks call the file.
         signature: its parameters, for instance ``scope, protocol``.
-        subject: an expression that operation instruments begin with.
+        subject: an expression for what a call is about, which its `Call` holds.
         wants_context: whether what `arguments` writes reads ``context``.
     """
 
@@ -161,19 +171,19 @@ class Compiler:
     def handler(self, handler: Handler, marker: HandlerMarker, code: HandlerCode) -> CompiledFunction:
         """Compile one handler for one of its markers."""
         instruments = self._instruments(handler, marker)
-        return self._finish(_Function(self.graph, handler, code, instruments))
+        return self._finish(_Function(self.graph, handler, code, instruments, marker.edge))
 
     def unmatched(self, code: HandlerCode) -> CompiledFunction:
         """Compile what answers where nothing matched: the global interceptors around the edge's own result.
 
         ``code.arguments`` writes the assignment of ``result``.
         """
-        return self._finish(_Function(self.graph, None, code, self._instruments(None, None)))
+        return self._finish(_Function(self.graph, None, code, self._instruments(None, None), "unmatched"))
 
     def _instruments(self, handler: Handler | None, marker: HandlerMarker | None) -> list[Instrument]:
         if not self._instrumented:
             return []
-        found = self._hooks.nestpy_instrument(handler=handler, marker=marker)
+        found = self._hooks.nestpy_instrument(graph=self.graph, handler=handler, marker=marker)
         return [instrument for several in found for instrument in several or ()]
 
     def _finish(self, function: _Function) -> CompiledFunction:
@@ -186,15 +196,18 @@ class _Function:
     """Writes one function from the outside in; each method writes its layer around the next."""
 
     def __init__(
-        self, graph: Graph, handler: Handler | None, code: HandlerCode, instruments: Sequence[Instrument]
+        self, graph: Graph, handler: Handler | None, code: HandlerCode, instruments: Sequence[Instrument], edge: str
     ) -> None:
         self.graph = graph
         self.handler = handler
         self.code = code
+        self.edge = edge
         self.out = Source()
         self.construction = Construction(graph, handler, code)
-        self.operations = [item for item in instruments if item.site == "operation"]
+        part = getattr(code, "part", False)
+        self.operations = [item for item in instruments if item.site == "operation" and not part]
         self.works = [item for item in instruments if item.site == "work"]
+        self.shapes = [item for item in instruments if item.site == "result" and handler is not None]
         layers = handler.layers if handler else {"interceptors": graph.global_layers.get("interceptors", ())}
         self.guards = layers.get("guards", ())
         self.pipes = layers.get("pipes", ())
@@ -208,7 +221,8 @@ class _Function:
     @property
     def plain(self) -> bool:
         """Whether the result can only be what the handler returned."""
-        return not (self.guards or self.outer or self.inner or self.filters) and self.handler is not None
+        changed = self.guards or self.outer or self.inner or self.filters or self.shapes
+        return not changed and self.handler is not None
 
     def write(self, codes: dict[str, CodeType]) -> CompiledFunction:
         head = f"async def handle({self.code.signature}):"
@@ -231,12 +245,27 @@ class _Function:
             return
         self.out.line("outcome = failure = None")
         with contextlib.ExitStack() as ends:
+            call = self._call_expression()
             for item in self.operations:
                 state = self.out.fresh("state")
                 target = self._instrument(item)
-                self.out.line(f"{state} = {target}.begin({self.code.subject})")
+                self.out.line(f"{state} = {target}.begin({call})")
                 ends.enter_context(self._ended(f"{target}.end({state}, outcome, failure)"))
-            yield
+            with self.out.block("try:"):
+                yield
+            with self.out.block("except BaseException as ended:"):
+                self.out.line("failure = ended")
+                self.out.line("raise")
+
+    def _call_expression(self) -> str:
+        own: Callable[[Source], str] | None = getattr(self.code, "call", None)
+        if own is not None:
+            return own(self.out)
+        kind = CallKind(edge=self.edge, name=f"{self.edge}.call", operation=self.code.name)
+        made = self.out.fresh("call")
+        build, known = self.out.constant(Call, "Call"), self.out.constant(kind, "kind")
+        self.out.line(f"{made} = {build}({known}, {self.code.subject})")
+        return made
 
     @contextlib.contextmanager
     def _ended(self, call: str) -> Iterator[None]:
@@ -280,8 +309,17 @@ class _Function:
             self._filtered(lambda: self._intercepted(self.outer, self._guarded))
         else:
             self._intercepted(self.outer, self._guarded)
+        for item in self.shapes:
+            self._shaped(f"{self._instrument(item)}.shape", self.out.constant(self.handler, "handler"))
         context = self.construction.has_context
         self.code.answer(self.out, plain=self.plain, context=context, observed=bool(self.operations))
+
+    def _shaped(self, call: str, handler: str) -> None:
+        shape: Callable[..., None] | None = getattr(self.code, "shape", None)
+        if shape is None:
+            self.out.line(f"result = {call}(result, {handler})")
+        else:
+            shape(self.out, call, handler)
 
     def _carries_context(self) -> bool:
         return self.handler is not None and self.construction.reaches_context(needs_of(self.handler, self.graph))
@@ -363,11 +401,24 @@ class _Function:
         return f"({types}, {self.construction.bound(use, 'catch', self.out)})"
 
     def _worked(self) -> None:
+        works: list[str] = []
         with contextlib.ExitStack() as blocks:
             for item in self.works:
                 target = self._instrument(item)
-                blocks.enter_context(self.out.block(f"async with {target}.begin(context):"))
+                work = self.out.fresh("work")
+                works.append(work)
+                blocks.enter_context(self.out.block(f"async with {target}.begin(context) as {work}:"))
             self._intercepted(self.inner, self._called)
+            self._failed(works)
+
+    def _failed(self, works: Sequence[str]) -> None:
+        """Tell the units of work that the result is a failure that nobody raised."""
+        failed: Callable[[Source], str] | None = getattr(self.code, "failed", None)
+        if not works or failed is None or not (expression := failed(self.out)):
+            return
+        with self.out.block(f"if {expression}:"):
+            for work in works:
+                self.out.line(f"{work}.fail()")
 
     def _called(self) -> None:
         arguments = self.code.arguments(self.out, Pipes(self.out, self.construction, self.pipes))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,8 +55,7 @@ class ConfigField(Record, frozen=True):
         return (self.variable(prefix), *([self.meta.alias] if self.meta.alias else []))
 
 
-@dataclass(frozen=True)
-class ConfigMeta:
+class ConfigMeta(Record, frozen=True, dict=True):
     """What `config` attaches to a class: its namespace and, on first use, its fields."""
 
     namespace: str

@@ -13,7 +13,7 @@ from ._context import ExecutionContext
 from ._factory import needs_cleanup, style_of
 from ._names import qualified
 from ._provider import Scope
-from ._verify import reachable
+from ._reach import reachable
 
 if TYPE_CHECKING:
     from ._compile import HandlerCode

@@ -27,7 +27,7 @@ class Container:
         self._stack = CleanUp()
 
     async def start(self) -> None:
-        """Build every singleton, providers before their consumers.
+        """Build every singleton into `instances`, providers before their consumers.
 
         Raises:
             StartError: a constructor or factory failed; `close` cleans up what was built before it.

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 
+from ._actor import current_actor, set_actor
 from ._provider import injectable
 
 if TYPE_CHECKING:
     from ._handler import Handler  # noqa: TC004  # only a decoder reads a Struct's hints
+    from .contracts import Actor
 
 __all__ = ("ExecutionContext", "Reflector")
 
@@ -38,6 +40,15 @@ class ExecutionContext(msgspec.Struct, eq=False):
         if self._state is None:
             self._state = {}
         return self._state
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who acts. A guard that authenticates sets it; storage, authorization, logs and jobs read it."""
+        return current_actor()
+
+    @actor.setter
+    def actor(self, actor: Actor | None) -> None:
+        set_actor(actor)
 
     def meta(self, kind: type[T]) -> T | None:
         """Return the nearest `@meta` value of class *kind*: the method's, else its host's, else None."""

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from ._record import Record
@@ -45,26 +44,25 @@ def entry_points(group: str) -> Iterator[EntryPoint]:
     """
     seen: set[str] = set()
     for directory in dict.fromkeys(sys.path):
-        for folder in _metadata_folders(directory or "."):
-            distribution = re.sub(r"[-_.]+", "-", folder.name.partition("-")[0]).lower()
+        for name, folder in _metadata_folders(directory or "."):
+            distribution = re.sub(r"[-_.]+", "-", name.partition("-")[0]).lower()
             if distribution not in seen:
                 seen.add(distribution)
                 yield from _read(folder, group)
 
 
-def _metadata_folders(directory: str) -> list[Path]:
+def _metadata_folders(directory: str) -> list[tuple[str, str]]:
+    """Return name and path of each folder that describes a distribution, sorted by name."""
     try:
         with os.scandir(directory) as items:
-            names = [item.path for item in items if item.name.endswith((".dist-info", ".egg-info"))]
+            return sorted((item.name, item.path) for item in items if item.name.endswith((".dist-info", ".egg-info")))
     except OSError:
         return []
-    return [Path(name) for name in sorted(names)]
 
 
-def _read(folder: Path, group: str) -> Iterator[EntryPoint]:
-    try:
-        text = (folder / "entry_points.txt").read_text(encoding="utf-8")
-    except OSError:
+def _read(folder: str, group: str) -> Iterator[EntryPoint]:
+    text = _text(f"{folder}/entry_points.txt")
+    if group not in text:
         return
     section = ""
     name = version = ""
@@ -78,13 +76,20 @@ def _read(folder: Path, group: str) -> Iterator[EntryPoint]:
             yield EntryPoint(key.strip(), value.partition("[")[0].strip(), name, version)
 
 
-def _identity(folder: Path) -> tuple[str, str]:
+def _text(file: str) -> str:
+    """Return what a file holds, nothing where there is none; an environment has hundreds, so `Path` is too dear."""
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123  # as above
+            return opened.read()
+    except OSError:
+        return ""
+
+
+def _identity(folder: str) -> tuple[str, str]:
     """Return name and version of a distribution, as its metadata states them."""
     for file in ("METADATA", "PKG-INFO"):
-        try:
-            head = (folder / file).read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
-        except OSError:
-            continue
-        fields = dict(line.split(": ", 1) for line in reversed(head.splitlines()) if ": " in line)
-        return fields.get("Name", "?"), fields.get("Version", "?")
+        head = _text(f"{folder}/{file}").partition("\n\n")[0]
+        if head:
+            fields = dict(line.split(": ", 1) for line in reversed(head.splitlines()) if ": " in line)
+            return fields.get("Name", "?"), fields.get("Version", "?")
     return "?", "?"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import field
+
 from ._names import full_name, name_of, qualified
 from ._provider import OpenGeneric, Scope
-from ._record import Record
+from ._record import OpenRecord, Record
 
 if TYPE_CHECKING:
     from ._handler import Handler, HandlerMarker, HostMarker
     from ._hints import Argument, Dependency
+    from ._hooks import Edge
     from ._layer import Family
     from ._settings import Settings
     from .contracts import Endpoint, Operation, SchemaSupport
@@ -23,8 +25,7 @@ __all__ = ("Binding", "Graph", "LayerUse", "ModuleNode")
 BindingKind = Literal["class", "value", "factory", "existing", "carrier", "settings"]
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class ModuleNode:
+class ModuleNode(OpenRecord, eq=False):
     """One module of the app.
 
     Attributes:
@@ -39,8 +40,8 @@ class ModuleNode:
     cls: type | None
     label: str
     shared: bool = False
-    imports: list[ModuleNode] = dataclasses.field(default_factory=list)
-    bindings: list[Binding] = dataclasses.field(default_factory=list)
+    imports: list[ModuleNode] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
     exports: list[Any] | None = None  # tokens and module classes
 
     def __repr__(self) -> str:
@@ -48,8 +49,7 @@ class ModuleNode:
         return f"<module {self.label}>"
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class Binding:
+class Binding(OpenRecord, eq=False):
     """One provider of the app: a token, how its instance is made, and the module that owns it.
 
     Attributes:
@@ -78,7 +78,7 @@ class Binding:
     implicit: bool = False
     replaces: Any = None  # what `kind` says
     arguments: tuple[tuple[Argument, Dependency], ...] = ()
-    constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
     links: tuple[tuple[Binding, ...], ...] = ()
     label: str = ""
@@ -136,8 +136,7 @@ class LayerUse(Record, frozen=True):
         return any(getattr(one, "posture", False) is True for one in said)
 
 
-@dataclasses.dataclass(slots=True)
-class Graph:
+class Graph(OpenRecord, eq=False):
     """Everything that an application consists of, before any of it is constructed.
 
     Attributes:
@@ -154,25 +153,27 @@ class Graph:
         problems: what collect and link found wrong.
         notices: boot lines for the log, with the level of each as `logging` numbers it.
         generics: the open generics with their modules.
+        edges: what serves it, once every plugin has been asked; empty while edges are made.
         schema_of: asks the schema plugins for a foreign type.
     """
 
     root: ModuleNode
     settings: Settings
-    modules: list[ModuleNode] = dataclasses.field(default_factory=list)
-    bindings: list[Binding] = dataclasses.field(default_factory=list)
-    handlers: list[Handler] = dataclasses.field(default_factory=list)
-    injected: dict[tuple[Binding, str, str], tuple[Binding, ...]] = dataclasses.field(default_factory=dict)
-    global_layers: dict[Family, tuple[LayerUse, ...]] = dataclasses.field(default_factory=dict)
-    endpoints: list[Endpoint] = dataclasses.field(default_factory=list)
-    operations: list[Operation] = dataclasses.field(default_factory=list)
-    sections: dict[type, Any] = dataclasses.field(default_factory=dict)
-    problems: list[Problem] = dataclasses.field(default_factory=list)
-    notices: dict[str, int] = dataclasses.field(default_factory=dict)
+    modules: list[ModuleNode] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
+    handlers: list[Handler] = field(default_factory=list)
+    injected: dict[tuple[Binding, str, str], tuple[Binding, ...]] = field(default_factory=dict)
+    global_layers: dict[Family, tuple[LayerUse, ...]] = field(default_factory=dict)
+    endpoints: list[Endpoint] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    sections: dict[type, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notices: dict[str, int] = field(default_factory=dict)
     schema_of: Callable[[type], SchemaSupport | None] = lambda _: None
+    edges: tuple[Edge, ...] = ()
 
-    generics: list[tuple[OpenGeneric, ModuleNode]] = dataclasses.field(default_factory=list)
-    _by_token: dict[Any, list[Binding]] = dataclasses.field(default_factory=dict)
+    generics: list[tuple[OpenGeneric, ModuleNode]] = field(default_factory=list)
+    _by_token: dict[Any, list[Binding]] = field(default_factory=dict)
 
     def add(self, binding: Binding) -> Binding:
         """Take in a binding, at the end of its module's list."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from ._metadata import attach, extend, read
+from ._metadata import attach_metadata, extend_metadata, read_metadata
 from ._names import name_of
 from ._provider import Scope, declare_provider
 from ._record import Record
@@ -53,13 +53,31 @@ class HandlerMarker(Record, frozen=True, kw_only=True):
         edge: the edge's name; the class needs a `HostMarker` of the same edge.
         word: the decorator as users write it, for messages.
         host_word: the decorator that the class needs, for messages.
-        exposed: whether callers from outside reach it, so that it needs a posture.
+        exposed: whether callers from outside reach it, so that it needs a posture; where no marker of a handler
+            is, global guards with a posture are left out.
+        safe: whether calls only read by their kind, as a GET request or a GraphQL query does (RFC 9110, section
+            9.2.1); storage then opens no transaction and refuses writes.
     """
 
     edge: ClassVar[str] = ""
     word: ClassVar[str] = ""
     host_word: ClassVar[str] = ""
     exposed: ClassVar[bool] = True
+
+    @property
+    def safe(self) -> bool:
+        """Whether calls only read; an edge whose calls may says so by overriding it."""
+        return False
+
+    @property
+    def shows(self) -> bool:
+        """Whether callers from outside are shown results, so that these are masked."""
+        return self.exposed
+
+    def given(self, names: Sequence[str]) -> Sequence[str]:
+        """Return those of the handler's parameters that are the edge's own values, which no caller writes."""
+        del names
+        return ()
 
 
 def declare_host(cls: C, marker: HostMarker, scope: Scope | None = None) -> C:
@@ -73,14 +91,14 @@ def declare_host(cls: C, marker: HostMarker, scope: Scope | None = None) -> C:
     if isinstance(cls, type) and any(known.edge == marker.edge for known in hosts_of(cls)):
         raise DefinitionError(f"`{name_of(cls)}` is decorated with `{marker.word}` twice")
     declare_provider(cls, scope, marker.word)
-    extend(cls, "hosts", (marker,))
+    extend_metadata(cls, "hosts", (marker,))
     return cls
 
 
 def declare_handler(function: F, marker: HandlerMarker) -> F:
     """Leave *marker* on a method; handler decorators call this. A method may carry several."""
     check_method(function, marker.word)
-    extend(function, "handlers", (marker,))
+    extend_metadata(function, "handlers", (marker,))
     return function
 
 
@@ -92,7 +110,7 @@ def check_method(function: object, word: str) -> None:
 
 def hosts_of(cls: type) -> tuple[HostMarker, ...]:
     """Return the class's own host markers."""
-    found: tuple[HostMarker, ...] = read(cls, "hosts", ())
+    found: tuple[HostMarker, ...] = read_metadata(cls, "hosts", ())
     return found
 
 
@@ -100,7 +118,7 @@ def blocking(function: F) -> F:
     """Run a sync handler in a worker thread instead of on the event loop."""
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise DefinitionError(f"`@blocking` is for sync handlers; `{name_of(function)}` is async")
-    attach(function, "blocking", value=True)
+    attach_metadata(function, "blocking", value=True)
     return function
 
 
@@ -159,6 +177,17 @@ class Parameter(Record, frozen=True):
     def required(self) -> bool:
         """Whether a call must give it."""
         return self.default is inspect.Parameter.empty
+
+    @property
+    def plain_hint(self) -> Any:  # any annotation
+        """The annotation without its metadata: what an edge compares with the types of its own values."""
+        return get_args(self.hint)[0] if get_origin(self.hint) is Annotated else self.hint
+
+    @property
+    def context_reader(self) -> FromContext | None:
+        """What `from_context` left in the annotation; None where the argument is not of the context."""
+        metadata = get_args(self.hint)[1:] if get_origin(self.hint) is Annotated else ()
+        return next((item for item in metadata if isinstance(item, FromContext)), None)
 
 
 def pipes_of(hint: Any) -> tuple[Any, ...]:  # any annotation

@@ -64,6 +64,7 @@ class Names:
 
     def __init__(self, classes: Iterable[type] = ()) -> None:
         self._found: dict[str, type | None] = {}
+        self._evaluated: dict[tuple[str, str], Any] = {}
         for cls in classes:
             self.add(cls)
 
@@ -72,6 +73,15 @@ class Names:
         known = self._found.setdefault(cls.__name__, cls)
         if known is not cls:
             self._found[cls.__name__] = None
+
+    def in_module(self, annotation: Any, module_name: str, scope: Mapping[str, Any]) -> Any:
+        """Return what an annotation is to its module; a text that many handlers share is evaluated once."""
+        if not isinstance(annotation, str):
+            return _evaluate(annotation, scope, {})
+        key = module_name, annotation
+        if key not in self._evaluated:
+            self._evaluated[key] = _evaluate(annotation, scope, {})
+        return self._evaluated[key]
 
     def local(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Return the known names with *own* above them."""
@@ -88,7 +98,7 @@ def resolve(annotation: Any, module_name: str, local: Mapping[str, Any], names: 
         return annotation
     scope = vars(sys.modules[module_name]) if module_name in sys.modules else {}
     try:
-        return _evaluate(annotation, scope, {})
+        return names.in_module(annotation, module_name, scope)
     except NameError:
         pass
     try:
@@ -108,7 +118,7 @@ def annotations_of(target: Any) -> dict[str, Any]:
         import annotationlib
 
         return dict(annotationlib.get_annotations(target, format=annotationlib.Format.FORWARDREF))
-    return inspect.get_annotations(target)
+    return dict(target.__annotations__) if isinstance(target, types.FunctionType) else inspect.get_annotations(target)
 
 
 # -- classes

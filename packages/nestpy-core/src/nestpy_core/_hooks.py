@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import pluggy
@@ -33,7 +34,8 @@ hookimpl = pluggy.HookimplMarker("nestpy")
 class Carrier(Record, frozen=True):
     """A token whose value an edge gives anew for each call: its request, job or message.
 
-    Request-scoped providers and handler parameters may inject it, on these edges alone.
+    Request-scoped providers and handler parameters may inject it, on these edges alone. An edge whose calls come
+    through another one's contributes that one's token with its own name: their edges are joined.
     """
 
     token: type
@@ -96,7 +98,10 @@ class Edge(Protocol):
     """A surface of the app: http, graphql, queue. `nestpy_edge` returns one for a graph that has work for it.
 
     An edge may have a method ``entries() -> Iterable[EdgeEntry]``, which ``nestpy routes`` calls; without it
-    the command lists the edge's handlers by their decorators.
+    the command lists the edge's handlers by their decorators. One that serves the graph's endpoints says
+    ``mounts_endpoints = True``, so that no other listener opens for them. One whose calls come from inside the
+    process, so that no transport ends them, may have ``async finish()``: it is awaited at every end of the app, when
+    all transports have ended and before the first shutdown hook, and cancelled when the time to finish is over.
     """
 
     name: str
@@ -128,8 +133,9 @@ class Hooks:
 
         Returns:
             `Provider`, `Carrier`, `Endpoint` and `Operation` objects, visible everywhere. Health
-            indicators are providers of `HealthIndicator` with ``multi=True``. None when the app does
-            not import this capability.
+            indicators are providers of `HealthIndicator` with ``multi=True``. Endpoints and operations
+            that depend on settings are returned by a function, given the graph once those are loaded.
+            None when the app does not import this capability.
         """
 
     @hookspec
@@ -141,8 +147,23 @@ class Hooks:
         """Return the edge when the graph holds work for it, else None."""
 
     @hookspec
-    def nestpy_instrument(self, handler: Handler | None, marker: HandlerMarker | None) -> Iterable[Instrument] | None:
+    def nestpy_instrument(
+        self, graph: Graph, handler: Handler | None, marker: HandlerMarker | None
+    ) -> Iterable[Instrument] | None:
         """Return what wraps each call of this handler, of any edge; None of an edge means its "not found"."""
+
+    @hookspec
+    def nestpy_around(self, graph: Graph, supervising: bool) -> AbstractContextManager[Any] | None:  # noqa: FBT001  # hooks are called by name
+        """Return what stands around a run in this process: from before its first log line until after its last.
+
+        It is synchronous and entered outside of the loop or before anything runs in it. Several apps may run in one
+        process, one inside the other.
+
+        Args:
+            graph: the graph of the app.
+            supervising: whether this process only starts and watches those that serve; they begin as its copies or
+                anew, with its environment.
+        """
 
     @hookspec(firstresult=True)
     def nestpy_schema(self, cls: type) -> SchemaSupport | None:
@@ -154,4 +175,8 @@ class Hooks:
 
     @hookspec
     def nestpy_client(self, app: App) -> tuple[str, Any] | None:
-        """Return a name and a client of this edge for the test kit, for instance ``("http", client)``."""
+        """Return a name and a client of this edge for the test kit, for instance ``("http", client)``.
+
+        It becomes the attribute ``http`` of a `TestApp`. The client runs each unit of work in a task, and so in a
+        copy of the test's context, as the edge does in production. None when the app does not use this edge.
+        """

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
-from ._metadata import attach, extend, read
+from ._metadata import attach_metadata, extend_metadata, read_metadata
 from ._names import name_of
 from ._provider import Token, declare_provider
 from ._record import Record
@@ -29,6 +29,7 @@ __all__ = (
     "Pipe",
     "apply_decorators",
     "catch",
+    "check_layer",
     "meta",
     "public",
     "use_filters",
@@ -178,14 +179,18 @@ def _use(family: Family, layers: tuple[Any, ...]) -> Callable[[D], D]:
         check_layer(family, layer)
 
     def declare(target: D) -> D:
-        extend(target, family, layers)
+        extend_metadata(target, family, layers)
         return target
 
     return declare
 
 
 def check_layer(family: Family, layer: object) -> None:
-    """Refuse a class or an instance that has none of the family's methods."""
+    """Refuse a class or an instance that has none of the family's methods.
+
+    Raises:
+        DefinitionError: it is none of the family.
+    """
     if not any(callable(getattr(layer, name, None)) for name in _METHODS[family]):
         names = " or ".join(f"`{name}`" for name in _METHODS[family])
         raise DefinitionError(f"`{name_of(layer)}` is none of the {family}: it defines no {names}")
@@ -198,7 +203,7 @@ def catch(*types: type[Exception]) -> Callable[[C], C]:
 
     def declare(cls: C) -> C:
         check_layer("filters", cls)
-        attach(cls, "catch", types)
+        attach_metadata(cls, "catch", types)
         return declare_provider(cls, None, "@catch")
 
     return declare
@@ -206,7 +211,9 @@ def catch(*types: type[Exception]) -> Callable[[C], C]:
 
 def caught_by(layer: object) -> tuple[type[Exception], ...]:
     """Return the exception types that a filter class or instance catches; all without `@catch`."""
-    found: tuple[type[Exception], ...] = read(layer if isinstance(layer, type) else type(layer), "catch", (Exception,))
+    found: tuple[type[Exception], ...] = read_metadata(
+        layer if isinstance(layer, type) else type(layer), "catch", (Exception,)
+    )
     return found
 
 
@@ -214,7 +221,7 @@ def meta(*values: object) -> Callable[[D], D]:
     """Attach typed metadata to a host or a handler; `Reflector` and contexts read it by class."""
 
     def declare(target: D) -> D:
-        extend(target, "meta", values)
+        extend_metadata(target, "meta", values)
         return target
 
     return declare
@@ -234,5 +241,5 @@ def apply_decorators(*decorators: Callable[[Any], Any]) -> Callable[[D], D]:
 
 def public(target: D) -> D:
     """Declare that everybody may call this handler, or every handler of this host."""
-    attach(target, "public", value=True)
+    attach_metadata(target, "public", value=True)
     return target

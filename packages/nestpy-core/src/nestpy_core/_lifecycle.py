@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ._handler import check_method
-from ._metadata import extend, functions, read
+from ._metadata import extend_metadata, functions, read_metadata
 from ._names import name_of
 from .errors import DefinitionError
 
@@ -69,7 +69,7 @@ def _declare(phase: Phase, hook: F) -> F:
             f"`{name_of(hook)}` is a lifecycle hook and takes only `self`.\n"
             "Hint: inject what it needs as a field of its class"
         )
-    extend(hook, "lifecycle", (phase,))
+    extend_metadata(hook, "lifecycle", (phase,))
     return hook
 
 
@@ -77,6 +77,6 @@ def hooks_of(cls: type) -> dict[Phase, list[str]]:
     """Return the names of the class's hooks by phase, each phase sorted by name."""
     found: dict[Phase, list[str]] = {}
     for _, name, function in functions(cls):
-        for phase in read(function, "lifecycle", ()):
+        for phase in read_metadata(function, "lifecycle", ()):
             found.setdefault(phase, []).append(name)
     return {phase: sorted(names) for phase, names in found.items()}

@@ -13,7 +13,7 @@ from ._graph import Binding, Graph, LayerUse, ModuleNode
 from ._handler import Handler, pipes_of
 from ._hints import Dependency, Names, return_hint
 from ._layer import GLOBAL_TOKENS, Family, check_layer
-from ._metadata import read
+from ._metadata import read_metadata
 from ._names import full_name, is_private, name_of
 from ._visibility import Visibility
 from .errors import AccessError, DefinitionError, DuplicateProviderError, HandlerError, MissingProviderError, Problem
@@ -204,9 +204,11 @@ class _Linker:
         return msgspec.structs.replace(handler, parameters=tuple(parameters))
 
     def _layers(self, handler: Handler, family: Family) -> tuple[LayerUse, ...]:
-        uses = [use for use in self.graph.global_layers[family] if not (handler.public and use.posture)]
+        # Nobody from outside calls what is not exposed, and a guard would find no caller to ask about.
+        lifted = handler.public or not any(marker.exposed for marker in handler.markers)
+        uses = [use for use in self.graph.global_layers[family] if not (lifted and use.posture)]
         for site, target in (("host", handler.host.source), ("method", handler.function)):
-            for layer in read(target, family, ()):
+            for layer in read_metadata(target, family, ()):
                 use = self._use(handler, family, layer, site)
                 if use is not None:
                     uses.append(use)

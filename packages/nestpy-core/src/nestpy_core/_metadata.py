@@ -6,18 +6,26 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType, MappingProxyType
 from typing import Any
 
+__all__ = ("attach_metadata", "extend_metadata", "read_metadata")
+
 ATTRIBUTE = "__nestpy__"
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
-def attach(target: Any, kind: str, value: object) -> None:
-    """Attach *value* as the metadata *kind* of *target*, leaving the other kinds as they are."""
+def attach_metadata(target: Any, kind: str, value: object) -> None:
+    """Attach *value* as the metadata *kind* of *target*, leaving the other kinds as they are.
+
+    Args:
+        target: a class or a function, which a decorator then returns as it is.
+        kind: begins with the name of the edge or plugin that reads it, for instance ``http_timeout``.
+        value: anything immutable.
+    """
     setattr(target, ATTRIBUTE, MappingProxyType({**own(target), kind: value}))
 
 
-def extend(target: Any, kind: str, values: tuple[Any, ...]) -> None:
+def extend_metadata(target: Any, kind: str, values: tuple[Any, ...]) -> None:
     """Put *values* in front of what *kind* holds, so that the upper of two decorators comes first."""
-    attach(target, kind, (*values, *read(target, kind, ())))
+    attach_metadata(target, kind, (*values, *read_metadata(target, kind, ())))
 
 
 def own(target: Any) -> Mapping[str, Any]:
@@ -26,25 +34,28 @@ def own(target: Any) -> Mapping[str, Any]:
     return found
 
 
-def read(target: Any, kind: str, default: Any = None) -> Any:
-    """Return one kind of metadata of *target*, or *default*."""
-    return own(target).get(kind, default)
+def read_metadata(target: Any, kind: str, default: Any = None) -> Any:
+    """Return one kind of metadata that *target* itself carries, or *default*; nothing is inherited."""
+    found = getattr(target, "__dict__", _EMPTY).get(ATTRIBUTE)
+    return default if found is None else found.get(kind, default)
 
 
 def functions(cls: type) -> Iterator[tuple[type, str, FunctionType]]:
-    """Yield the functions that instances of *cls* see, with the class that wrote each: base classes first.
+    """Yield the decorated functions that instances of *cls* see, with the class that wrote each: base classes first.
 
     A method of a base counts until a subclass overrides it: an override without a decorator
     therefore removes the handler.
     """
     for owner, name, found in _members(cls):
-        if isinstance(found, FunctionType):
+        if isinstance(found, FunctionType) and ATTRIBUTE in found.__dict__:
             yield owner, name, found
 
 
 def strays(cls: type) -> Iterator[tuple[str, FunctionType]]:
     """Yield the functions inside static methods, class methods and properties, which no instance binds as they are."""
     for _, name, found in _members(cls):
+        if isinstance(found, FunctionType | str | None):  # almost all of them: asked first, for the others take long
+            continue
         inner = found.fget if isinstance(found, property) else getattr(found, "__func__", None)
         if isinstance(inner, FunctionType):
             yield name, inner

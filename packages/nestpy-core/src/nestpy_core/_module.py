@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Never, TypeVar, overload
 
-from ._metadata import attach, read
+from ._metadata import attach_metadata, read_metadata
 from ._names import name_of
 from ._provider import OpenGeneric, Provider, Token
 from ._record import Record
@@ -82,7 +82,7 @@ def module(
         if not isinstance(target, type):
             raise DefinitionError(f"`@module` decorates classes, not `{name_of(target)}`")
         meta = _checked(target, imports, providers, exports, shared=shared, unknown=unknown)
-        attach(target, "module", meta)
+        attach_metadata(target, "module", meta)
         return target
 
     return declare if cls is None else declare(cls)
@@ -90,7 +90,7 @@ def module(
 
 def module_meta(target: object) -> ModuleMeta | None:
     """Return what the class's own `@module` was given."""
-    found: ModuleMeta | None = read(target, "module")
+    found: ModuleMeta | None = read_metadata(target, "module")
     return found
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
+__all__ = ("name_of",)
+
 
 def name_of(token: object) -> str:
     """Return the short name of a class, a parametrised generic, a `Token` or a function."""

@@ -405,11 +405,17 @@ def _declared(parameter: Parameter | None) -> Any:
     return hint
 
 
+_MOST = 100
+"""Refused items that are named: a query of commas must not become an answer of megabytes."""
+
+
 def _each(values: Sequence[Any], parse: Callable[[Any], Any], source: object) -> list[Any]:
-    """Parse every value; name each that is refused by its position."""
+    """Parse every value; name each that is refused by its position, up to 100."""
     parsed: list[Any] = []
     errors: dict[str, Sequence[Any]] = {}
     for position, value in enumerate(values):
+        if len(errors) >= _MOST:
+            break
         try:
             parsed.append(parse(value))
         except ViolationsError as error:

@@ -19,7 +19,7 @@ from typing import (
     overload,
 )
 
-from ._metadata import attach, own, read
+from ._metadata import attach_metadata, own, read_metadata
 from ._names import name_of
 from ._record import Record
 from .errors import DefinitionError
@@ -188,7 +188,7 @@ def provide_generic(origin: type, use_factory: Callable[..., Any] | None = None,
 
 def scope_of(cls: Any) -> Scope:
     """Return the scope that the class's own decorator gave it."""
-    found: Scope = read(cls, "scope", Scope.SINGLETON)
+    found: Scope = read_metadata(cls, "scope", Scope.SINGLETON)
     return found
 
 
@@ -218,16 +218,16 @@ def declare_provider(cls: C, scope: Scope | None, word: str = "@injectable") -> 
     if not isinstance(cls, type):
         raise DefinitionError(f"`{word}` decorates classes, not `{name_of(cls)}`")
     if scope is not None:
-        earlier = read(cls, "scope")
+        earlier = read_metadata(cls, "scope")
         if earlier is not None and earlier is not scope and Scope.SINGLETON not in (earlier, scope):
             raise DefinitionError(f"`{name_of(cls)}` has two scopes: {earlier.value} and {scope.value}")
         if earlier in (None, Scope.SINGLETON):
-            attach(cls, "scope", scope)
+            attach_metadata(cls, "scope", scope)
     if "injectable" not in own(cls):
         _check_bases(cls)
         if _wants_dataclass(cls):
             _apply_dataclass(cls)
-        attach(cls, "injectable", value=True)
+        attach_metadata(cls, "injectable", value=True)
     return cls
 
 

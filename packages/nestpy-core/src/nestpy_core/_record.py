@@ -14,3 +14,7 @@ class Record(msgspec.Struct, frozen=True):
     never decoded, so their annotations are never evaluated. Subclasses may say ``kw_only=True`` and, to
     compare by identity, ``eq=False``.
     """
+
+
+class OpenRecord(msgspec.Struct, eq=False):
+    """A record that is filled in as a boot goes on, and compared by identity."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ._app_config import AppConfig
-from ._container import Container, build_order
+from ._container import Container
 from ._lifecycle import STARTING, STOPPING, Phase, hooks_of
 from ._names import name_of
+from ._status import AppStatus
 from .errors import ConfigurationError, StartError
 
 if TYPE_CHECKING:
@@ -42,11 +43,16 @@ class Serving:
 
 
 class Run:
-    """One start of a compiled application, owned by one task from start to drain."""
+    """One start of a compiled application, owned by one task from start to drain.
+
+    Attributes:
+        status: what `AppStatus` gives everybody who injects it.
+    """
 
     def __init__(self, plan: Plan, transports: Sequence[Transport] = ()) -> None:
         self.plan = plan
         self.container = Container(plan.graph)
+        self.status = AppStatus()
         self.started = anyio.Event()
         self.serving = anyio.Event()
         self.finished = anyio.Event()
@@ -57,10 +63,15 @@ class Run:
         self._delay: float | None = None
         self._transports = list(transports)
         self._unready = len(self._transports)
+        self._hosts: list[Any] = []
         self._initialised: list[Any] = []
         self._starting: anyio.CancelScope | None = None
         self._deadline = float("inf")
+        self._finish_by = float("inf")
         self._config: AppConfig = plan.graph.sections[AppConfig]
+        for binding in plan.graph.bindings_of(AppStatus):
+            if binding.kind == "class":
+                self.container.instances[binding] = self.status
 
     @property
     def asked_to_drain(self) -> bool:
@@ -91,7 +102,8 @@ class Run:
             finally:
                 self._deadline = min(self._deadline, time.monotonic() + self._config.shutdown_timeout)
                 with anyio.CancelScope(shield=True):
-                    await self._shut_down(STOPPING, self._hosts())
+                    await self._finish()
+                    await self._shut_down(STOPPING, self._hosts)
                     await self._release()
         except Exception as error:  # noqa: BLE001  # whatever a user's code raised is the result of this run
             self.failure = self.failure or error
@@ -99,9 +111,17 @@ class Run:
             self.failure = self.failure or error
             raise
         finally:
-            self.started.set()
-            self.serving.set()
-            self.finished.set()
+            self._tell_all()
+
+    def give_up(self, error: Exception) -> None:
+        """End with *error*, which came from outside of this run."""
+        self.failure = self.failure or error
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        self.started.set()
+        self.serving.set()
+        self.finished.set()
 
     # -- start
 
@@ -110,21 +130,24 @@ class Run:
             boot_logger.log(level, notice)
         try:
             await self.container.start()
+            self._hosts = self._hooked()
             for function in self.plan.compiler.functions:
                 function.bind(self.container)
             for phase in STARTING:
-                for host in self._hosts():
+                for host in self._hosts:
                     await self._init(phase, host)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._shut_down((Phase.DESTROY,), self._initialised)
                 await self._release()
             raise
+        self.status.started = True
         self.started.set()
 
-    def _hosts(self) -> list[Any]:
-        instances = [self.container.instances[binding] for binding in build_order(self.plan.graph)]
-        return list({id(instance): instance for instance in instances}.values())
+    def _hooked(self) -> list[Any]:
+        """Return the instances that have hooks, each once, in the order in which they were built."""
+        instances = {id(instance): instance for instance in self.container.instances.values()}
+        return [instance for instance in instances.values() if hooks_of(type(instance))]
 
     async def _init(self, phase: Phase, host: Any) -> None:
         for name in hooks_of(type(host)).get(phase, ()):
@@ -151,8 +174,12 @@ class Run:
                 if not self._transports:
                     await self._drain.wait()
             group.cancel_scope.cancel()
-        self.draining.set()
+        self._turn_red()
         self.stopping.set()
+
+    def _turn_red(self) -> None:
+        self.status.draining = True
+        self.draining.set()
 
     async def _run_transport(self, transport: Transport) -> None:
         ready = [False]
@@ -172,16 +199,18 @@ class Run:
 
     def _check_ready(self) -> None:
         if self._unready == 0:
+            self.status.serving = True
             self.serving.set()
 
     async def _wait_for_drain(self, scope: anyio.CancelScope) -> None:
         await self._drain.wait()
         self._deadline = time.monotonic() + self._config.shutdown_timeout
-        self.draining.set()
+        self._turn_red()
         if self.failure is None and self._transports:
             await anyio.sleep(self._drain_delay())
         self.stopping.set()
-        await anyio.sleep(min(self._config.finish_timeout, max(0.0, self._deadline - time.monotonic())))
+        self._finish_by = min(time.monotonic() + self._config.finish_timeout, self._deadline)
+        await anyio.sleep(max(0.0, self._finish_by - time.monotonic()))
         logger.warning("work still running after %g s is cancelled", self._config.finish_timeout)
         scope.cancel()
 
@@ -191,6 +220,24 @@ class Run:
         if self._config.drain_delay is not None:
             return self._config.drain_delay
         return 0.0 if self.plan.graph.settings.environment in ("development", "test") else 5.0
+
+    async def _finish(self) -> None:
+        """Let edges that no transport serves finish what they began, before anything that it needs is destroyed."""
+        edges: list[Any] = [edge for edge in self.plan.edges if hasattr(edge, "finish")]
+        if not edges:
+            return
+        timeout = self._config.finish_timeout
+        limit = min(self._finish_by, self._deadline, time.monotonic() + timeout)
+        for edge in edges:
+            try:
+                with anyio.fail_after(max(0.1, limit - time.monotonic())):
+                    await edge.finish()
+            except TimeoutError:
+                logger.warning(
+                    "what edge %s still runs after %g s is cancelled", edge.name, self._config.finish_timeout
+                )
+            except Exception:
+                logger.exception("edge %s failed to finish", edge.name)
 
     # -- shutdown
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import field
+
 from ._dotenv import Dotenv, parse_dotenv
-from ._record import Record
+from ._record import OpenRecord, Record
 from .errors import ConfigurationError
 
 DEFAULT_PREFIX = "NESTPY"
@@ -56,8 +57,7 @@ class Sources(Record, frozen=True):
         return f"<settings of {self.environment} from the environment{''.join(f', {label}' for label in labels)}>"
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(OpenRecord):
     environ: Mapping[str, str]
     directory: Path
     problems: list[ConfigurationError] = field(default_factory=list)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field as dataclass_field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ._names import name_of
-from ._record import Record
+from ._record import OpenRecord, Record
 from ._section import Pin, Section, merged, pin_problems, shape_problems, shared
 from ._section_build import build_section
 from ._setting_lookup import Found, find, hidden_by
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 __all__ = ("Settings",)
 
 
-@dataclass(slots=True)
-class _Filled:
-    values: dict[str, object] = dataclass_field(default_factory=dict)
-    found: list[Found] = dataclass_field(default_factory=list)
-    problems: list[ConfigurationError] = dataclass_field(default_factory=list)
+class _Filled(OpenRecord):
+    values: dict[str, object] = msgspec.field(default_factory=dict)
+    found: list[Found] = msgspec.field(default_factory=list)
+    problems: list[ConfigurationError] = msgspec.field(default_factory=list)
 
 
 class Settings(Record, frozen=True, eq=False):

@@ -21,7 +21,7 @@ from ._hints import (
     return_hint,
 )
 from ._layer import GLOBAL_TOKENS
-from ._metadata import functions, read, strays
+from ._metadata import functions, read_metadata, strays
 from ._names import name_of, place_of
 from ._provider import Provider, scope_of
 from .errors import HandlerError, Problem
@@ -119,7 +119,7 @@ class Signatures:
         owners = variables_of(binding.source, binding.token)
         self.graph.problems.extend(_unreachable(binding))
         for owner, name, function in functions(binding.source):
-            markers: tuple[HandlerMarker, ...] = read(function, "handlers", ())
+            markers: tuple[HandlerMarker, ...] = read_metadata(function, "handlers", ())
             stray = next((marker for marker in markers if marker.edge not in hosts), None)
             if stray is not None:
                 self.graph.problems.append(_no_host(binding, name, stray))
@@ -131,19 +131,19 @@ class Signatures:
         returns, more = return_hint(function, self.names, variables)
         self.graph.problems.extend([*problems, *more])
         values: dict[type, tuple[object, ...]] = {}
-        for value in (*read(function, "meta", ()), *read(binding.source, "meta", ())):
+        for value in (*read_metadata(function, "meta", ()), *read_metadata(binding.source, "meta", ())):
             values[type(value)] = (*values.get(type(value), ()), value)
         return Handler(
             host=binding,
             name=name,
             function=function,
-            markers=read(function, "handlers", ()),
+            markers=read_metadata(function, "handlers", ()),
             parameters=tuple(self._parameter(binding, name, argument) for argument in arguments[1:]),
             returns=returns,
             meta=values,
-            public=bool(read(function, "public") or read(binding.source, "public")),
+            public=bool(read_metadata(function, "public") or read_metadata(binding.source, "public")),
             layers={},
-            blocking=bool(read(function, "blocking")),
+            blocking=bool(read_metadata(function, "blocking")),
         )
 
     def _parameter(self, binding: Binding, name: str, argument: Argument) -> Parameter:
@@ -163,7 +163,7 @@ class Signatures:
             layer
             for family in GLOBAL_TOKENS
             for target in (handler.host.source, handler.function)
-            for layer in read(target, family, ())
+            for layer in read_metadata(target, family, ())
         ]
         layers += [pipe for parameter in handler.parameters for pipe in pipes_of(parameter.hint)]
         for layer in layers:
@@ -177,7 +177,7 @@ class Signatures:
 def _unreachable(binding: Binding) -> Iterator[Problem]:
     """Yield the handlers that no instance would bind: static methods, class methods, properties."""
     for name, function in strays(binding.source):
-        for marker in read(function, "handlers", ()):
+        for marker in read_metadata(function, "handlers", ()):
             place = place_of(function)
             yield HandlerError(
                 f"`{binding.label}.{name}` is decorated with `{marker.word}` and is no plain method ({place}).",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import keyword
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,21 @@ Slot = Callable[["Container"], Any]
 _OTHER = re.compile(r"\W+", flags=re.ASCII)
 
 
+class _Deeper:
+    """Indents what is written inside; a boot enters thousands, which generators would make twice as dear."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __enter__(self) -> None:
+        self._source._depth += 1  # noqa: SLF001  # of this module
+
+    def __exit__(self, *_failure: object) -> None:
+        self._source._depth -= 1  # noqa: SLF001  # of this module
+
+
 class Source:
     """Lines of source under construction, with the names they use.
 
@@ -33,6 +48,7 @@ class Source:
         self.constants: dict[str, Any] = {}
         self.slots: dict[str, Slot] = {}
         self._depth = 0
+        self._deeper = _Deeper(self)
         self._names: dict[tuple[Any, ...], str] = {}
         self._taken: dict[str, int] = {}
 
@@ -40,13 +56,10 @@ class Source:
         """Write one line at the current depth."""
         self.lines.append("    " * self._depth + text)
 
-    @contextlib.contextmanager
-    def block(self, head: str) -> Iterator[None]:
+    def block(self, head: str) -> AbstractContextManager[None]:
         """Write *head* and indent what follows."""
         self.line(head)
-        self._depth += 1
-        yield
-        self._depth -= 1
+        return self._deeper
 
     def constant(self, value: Any, name: str) -> str:
         """Return a name for a value that is known at boot; the same object gets the same name."""

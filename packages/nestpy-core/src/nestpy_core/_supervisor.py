@@ -65,6 +65,13 @@ class Role:
             return SLOWEST
         return 0.0 if count == 1 else 0.25 * 2 ** (count - 2)
 
+    def failing_until(self, now: float) -> float | None:
+        """Return until when more than `MOST_DEATHS` lie within the window; None where they do not."""
+        if len(self.deaths) <= MOST_DEATHS:
+            return None
+        end = self.deaths[-MOST_DEATHS - 1] + WINDOW
+        return end if end > now else None
+
 
 class Line:
     """A worker's line to its parent."""
@@ -77,21 +84,26 @@ class Line:
         with contextlib.suppress(OSError):
             self._end.send_bytes(b"ready")
 
-    def watch(self, drain: Callable[[float | None], object]) -> None:
-        """Call *drain* from a thread, with the seconds to keep serving, when the parent asks or is gone.
+    def watch(self, drain: Callable[[float | None], object], hold: Callable[[bool], object]) -> None:
+        """Pass on, from a thread, what the parent says; one that is gone ends this process soon, whatever hangs.
 
-        None leaves the seconds to the settings. A process whose parent is gone ends soon, whatever hangs in it.
+        Args:
+            drain: called with the seconds to keep serving, None for what the settings say, when this process is to end.
+            hold: called with True when processes of the app die all the time, with False when they no longer do.
         """
-        threading.Thread(target=self._read, args=(drain,), name="nestpy-line", daemon=True).start()
+        threading.Thread(target=self._read, args=(drain, hold), name="nestpy-line", daemon=True).start()
 
-    def _read(self, drain: Callable[[float | None], object]) -> None:
+    def _read(self, drain: Callable[[float | None], object], hold: Callable[[bool], object]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: this process is ending
             while True:
                 try:
                     message = self._end.recv_bytes()
                 except (EOFError, OSError):
                     break
-                drain(None if message == b"drain" else 0.0)
+                if message in (b"hold", b"release"):
+                    hold(message == b"hold")
+                else:
+                    drain(None if message == b"drain" else 0.0)
             logger.error("the parent process is gone")
             drain(0.0)
             time.sleep(ORPHAN)
@@ -153,6 +165,7 @@ class Supervisor:
         self._roll: list[_Member] = []
         self._inherited = _Inherited()
         self._settled = False
+        self._holding = False
         self._deadline: float | None = None
         self._code = 0
 
@@ -190,12 +203,15 @@ class Supervisor:
             if source in processes:
                 self._on_end(processes[source])
         self._start_due()
+        self._tell_readiness()
 
     def _patience(self) -> float | None:
+        now = time.monotonic()
         times = [at for at, _ in self._due]
+        times += [end for role in self._roles if (end := role.failing_until(now)) is not None]
         if self._deadline is not None:
             times.append(self._deadline)
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        return max(0.0, min(times) - now) if times else None
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -207,6 +223,15 @@ class Supervisor:
         self._due = [entry for entry in self._due if entry[0] > now]
         for role in due:
             self._start(role)
+
+    def _tell_readiness(self) -> None:
+        """Keep calls away from the whole app while one of its roles dies all the time."""
+        now = time.monotonic()
+        holding = any(role.failing_until(now) is not None for role in self._roles)
+        if holding != self._holding:
+            self._holding = holding
+            for member in self._members:
+                member.ask(b"hold" if holding else b"release")
 
     def _hear(self, member: _Member) -> None:
         try:
@@ -243,6 +268,8 @@ class Supervisor:
         member = _Member(role, process, ours)
         member.replaces = replaces
         self._members.append(member)
+        if self._holding:
+            member.ask(b"hold")
 
     # -- ending
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ("UnknownSetting",)
 
-# Read before any section is: by the sources themselves and by the first log line.
-_RESERVED = ("ENV", "CONFIG_FILE", "LOG", "LOG__LEVEL", "LOG__FORMAT")
+# Read before any section is: by the sources themselves, by the first log line and by a test's fault points.
+_RESERVED = ("ENV", "CONFIG_FILE", "LOG", "LOG__LEVEL", "LOG__FORMAT", "FAULTS")
 
 
 class UnknownSetting(Record, frozen=True):

@@ -12,6 +12,7 @@ from ._hooks import Edge
 from ._lifecycle import hooks_of
 from ._names import qualified
 from ._provider import Scope
+from ._reach import needs_of, reachable
 from .errors import CycleError, HandlerError, PostureError, Problem, ScopeError
 
 Step = tuple[str, Binding]
@@ -27,10 +28,13 @@ def verify(graph: Graph) -> Iterator[Problem]:
 
 
 def unserved(graph: Graph, edges: Iterable[Edge]) -> Iterator[Problem]:
-    """Yield one problem for each edge that handlers name and no plugin serves."""
+    """Yield one problem for each edge that handlers name and no plugin serves; operations wait for any edge."""
     served = {edge.name for edge in edges}
+    operations = {(operation.host, operation.method) for operation in graph.operations}
     named: dict[str, tuple[Handler, str]] = {}
     for handler in graph.handlers:
+        if (handler.host.token, handler.name) in operations:
+            continue
         for marker in handler.markers:
             named.setdefault(marker.edge, (handler, marker.word))
     for edge, (handler, word) in named.items():
@@ -148,30 +152,6 @@ def _scope_error(binding: Binding, path: list[Step]) -> ScopeError:
             f"or declare `{binding.label}` with `scope=Scope.REQUEST`",
         ),
     )
-
-
-def reachable(starts: Iterable[Binding]) -> Iterator[Binding]:
-    """Yield everything that is built anew for a call that needs *starts*; singletons are not entered."""
-    seen: set[int] = set()
-    queue = list(starts)
-    while queue:
-        binding = queue.pop()
-        if id(binding) in seen:
-            continue
-        seen.add(id(binding))
-        yield binding
-        if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
-            queue.extend(target for _, target in binding.dependencies())
-
-
-def needs_of(handler: Handler, graph: Graph) -> list[Binding]:
-    """Return the bindings that a handler asks for: its host, its layers, its parameters' pipes and injections."""
-    found = [handler.host]
-    found += [use.binding for uses in handler.layers.values() for use in uses if use.binding is not None]
-    for parameter in handler.parameters:
-        found += [use.binding for use in parameter.pipes if use.binding is not None]
-        found += graph.injected.get((handler.host, handler.name, parameter.name), ())
-    return found
 
 
 def _carriers(graph: Graph) -> Iterator[ScopeError]:

@@ -14,8 +14,13 @@ from msgspec import inspect as msgspec_inspect
 
 from .contracts import ViolationsError
 
+__all__ = ("Failure", "Failures", "ForeignDecoder", "failure_of", "failures_of", "text_failures_of")
+
 Failure = dict[str, str]
+"""One thing that is wrong with a value: a ``code`` of `ViolationsError` and a ``message``."""
+
 Failures = dict[str, list[Failure]]
+"""For each field what is wrong with it, as `ViolationsError.errors` has it."""
 
 _WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
 _VALUE = re.compile(r"(?<=^Invalid enum value) .*|(?<=^Invalid value) .*", re.DOTALL)
@@ -35,14 +40,15 @@ _CODES = (
 MAX_FAILURES = 100
 MAX_PATH = 500
 
-Foreign = Callable[[type, Any], Any]
+ForeignDecoder = Callable[[type, Any], Any]
+"""Decodes JSON-like data as a type of another library, or raises `ViolationsError`: `SchemaSupport.decode`."""
 
 
 def failures_of(
     kind: Any,  # any annotation
     value: Any,
     error: Exception,
-    foreign: Foreign,
+    foreign: ForeignDecoder,
     *,
     refuse_unknown: bool = False,
 ) -> Failures:
@@ -92,7 +98,7 @@ def _path_of(message: str) -> str:
 class _Walk:
     """Goes through a value beside its type and yields the failures of each field."""
 
-    def __init__(self, foreign: Foreign, *, refuse_unknown: bool) -> None:
+    def __init__(self, foreign: ForeignDecoder, *, refuse_unknown: bool) -> None:
         self._foreign = foreign
         self._refuse_unknown = refuse_unknown
 
@@ -129,7 +135,7 @@ class _Walk:
         if self._refuse_unknown or getattr(info, "forbid_unknown_fields", False):
             tag = {getattr(info, "tag_field", None)}
             for name in [name for name in value if name not in known and name not in tag][:MAX_FAILURES]:
-                yield prefix + name[:100], {"code": "unknown_field", "message": "This field is not known"}
+                yield prefix + str(name)[:100], {"code": "unknown_field", "message": "This field is not known"}
 
     def _foreign_failures(self, cls: type, value: Any, path: str) -> Iterator[tuple[str, Failure]]:
         try:

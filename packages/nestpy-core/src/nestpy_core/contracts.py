@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 __all__ = (
+    "Ability",
+    "AbilitySource",
     "Actor",
     "All",
     "AnyOf",
@@ -19,15 +21,20 @@ __all__ = (
     "EndpointAnswer",
     "EndpointRequest",
     "HealthIndicator",
+    "MaskableSupport",
     "Never",
     "Not",
     "OccurrenceStore",
     "Operation",
     "Outbox",
+    "OutboxMessage",
+    "Page",
     "SchemaSupport",
     "UnitOfWork",
     "ViolationsError",
 )
+
+T = TypeVar("T")
 
 
 class EndpointRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +45,14 @@ class EndpointRequest(msgspec.Struct, frozen=True, kw_only=True):
         path: decoded, beginning with a slash, without the prefix it is mounted under.
         query: the raw query string without the question mark.
         headers: by lower-case name; repeated ones joined with a comma and a space.
+        client: the address that it comes from, without a port; empty where the listener knows none.
     """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = {}
+    client: str = ""
 
 
 class EndpointAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +95,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         host: the token of the provider that runs it.
         method: its method; parameters and result are typed, and edges bind them by name.
         action: what authorization calls it, for instance ``read``.
+        path: below which edges that have paths mount it, for instance ``/users``; empty where they shall not.
+        key: the field, and the parameter, that tells which one.
     """
 
     name: str
@@ -94,6 +105,20 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     host: Any  # a token
     method: str
     action: str
+    path: str = ""
+    key: str = "id"
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A part of a list.
+
+    Attributes:
+        items: what is on it.
+        next: the cursor to ask for what follows; None on the last page.
+    """
+
+    items: list[T]
+    next: str | None = None
 
 
 class Condition(Protocol):
@@ -104,7 +129,13 @@ class Condition(Protocol):
 
 
 class Compare(msgspec.Struct, frozen=True):
-    """A field path such as ``author.org_id`` compared with a value."""
+    """A field path such as ``author.org_id`` compared with a value, as SQL compares them.
+
+    A null on either side makes it unknown, and so the `Not` of it; ``is_null`` alone is always known, its value being
+    whether the field shall be null. Nothing is in an empty tuple. Texts have the order of their code points, whatever
+    the collation of the column. Where a path leads through an absent entity, every field beyond is null. What
+    is unknown is not allowed.
+    """
 
     field: str
     operator: Literal["eq", "ne", "lt", "lte", "gt", "gte", "in", "is_null"]
@@ -148,6 +179,54 @@ class Actor(Protocol):
         ...
 
 
+class Ability(Protocol):
+    """What one actor may do: immutable, and the same answer from gate, query filter and response mask."""
+
+    def can(self, action: str, subject: object, field: str | None = None) -> bool:
+        """Return whether *action* is allowed.
+
+        Args:
+            action: for instance ``read``.
+            subject: an instance, whose conditions are then tested, or a class, which asks whether any instance
+                could be allowed.
+            field: ask about one field of it; None asks about the subject as a whole.
+        """
+        ...
+
+    def condition(self, action: str, entity: type) -> Condition:
+        """Return what the instances that *action* is allowed on have in common: `Never` without any grant."""
+        ...
+
+    def fields(self, action: str, subject: object) -> frozenset[str] | None:
+        """Return the fields that *action* may touch; None for all.
+
+        Args:
+            action: for instance ``read``.
+            subject: an instance, or a class: then the fields of whichever instance is allowed, by which a list may
+                be sorted and filtered without telling what a single instance hides.
+        """
+        ...
+
+    def vouch(self, action: str, instances: Sequence[object]) -> None:
+        """Take notice that storage read *instances* with the condition for *action*.
+
+        What `can` and `fields` then cannot tell of one, because it needs a related entity that is not loaded, the
+        query has told already.
+        """
+        ...
+
+
+class AbilitySource(Protocol):
+    """Gives the ability of the unit of work that runs. Authorization provides one; without it storage is unscoped.
+
+    Storage injects ``AbilitySource | None``.
+    """
+
+    def current(self) -> Ability | None:
+        """Return the ability, which allows nothing when nobody acts; None where code asked to act as the system."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """Around the work of one unit on any edge: begun before the handler, ended before its answer is written."""
 
@@ -156,11 +235,51 @@ class UnitOfWork(Protocol):
         ...
 
 
-class Outbox(Protocol):
-    """Records a message in the current unit of work, to be sent once that is committed."""
+class OutboxMessage(msgspec.Struct, frozen=True):
+    """A message that was recorded and is still to be sent.
 
-    def enlist(self, topic: str, payload: bytes) -> Awaitable[None]:
-        """Store *payload* for *topic*; nothing is sent when the unit of work rolls back."""
+    Attributes:
+        id: whoever receives it twice knows it by this.
+        payload: what is to be sent.
+    """
+
+    id: str
+    payload: bytes
+
+
+class Outbox(Protocol):
+    """Records messages, and what has been done, in the transaction of the unit of work that runs.
+
+    Storage provides one. Who sends the messages asks for those that are pending, sends them, and settles them; a
+    crash in between sends again what receivers know by its id.
+    """
+
+    def prepare(self) -> Awaitable[None]:
+        """Make what it stores in, where that is missing; called before anything else."""
+        ...
+
+    def enlist(self, topic: str, payload: bytes, *, id: str) -> Awaitable[bool]:  # noqa: A002  # what it is called
+        """Record a message in the unit of work that runs: it is lost with it, and pending once it is kept.
+
+        Returns:
+            False where no unit of work runs that may write: the caller sends by itself.
+        """
+        ...
+
+    def pending(self, topic: str, limit: int) -> Awaitable[Sequence[OutboxMessage]]:
+        """Return kept messages of *topic*, the oldest first."""
+        ...
+
+    def settle(self, ids: Sequence[str]) -> Awaitable[None]:
+        """Forget messages that were sent."""
+        ...
+
+    def mark(self, key: str) -> Awaitable[bool]:
+        """Record in the unit of work that runs that *key* is done; False when it was recorded before."""
+        ...
+
+    def prune(self, older_than: float) -> Awaitable[None]:
+        """Forget marks that are older than so many seconds."""
         ...
 
 
@@ -169,6 +288,18 @@ class OccurrenceStore(Protocol):
 
     def claim(self, key: str, due: datetime, *, keep: float) -> Awaitable[bool]:
         """Return True to exactly one caller for (*key*, *due*); remember it for *keep* seconds."""
+        ...
+
+    def latest(self, key: str) -> Awaitable[datetime | None]:
+        """Return the latest occurrence of *key* that anybody claimed; None where none is remembered."""
+        ...
+
+    def hold(self, key: str, holder: str, *, lease: float) -> Awaitable[bool]:
+        """Return whether *holder* alone may run *key* for the next *lease* seconds; a second call prolongs it."""
+        ...
+
+    def free(self, key: str, holder: str) -> Awaitable[None]:
+        """Give back what *holder* holds; nothing happens where somebody else does."""
         ...
 
 
@@ -214,4 +345,23 @@ class SchemaSupport(Protocol):
 
     def json_schema(self, cls: type) -> Mapping[str, Any]:
         """Return the JSON Schema (draft 2020-12) of *cls*."""
+        ...
+
+
+class MaskableSupport(SchemaSupport, Protocol):
+    """Schema support for entities, of which an actor may be shown a part."""
+
+    def fields(self, cls: type) -> Sequence[str]:
+        """Return the names of the fields that may leave the process, in order."""
+        ...
+
+    def key(self, value: Any) -> Any:
+        """Return the primary key of an entity: what a field that refers to it holds before it is loaded."""
+        ...
+
+    def encode_fields(self, value: Any, fields: frozenset[str] | None) -> Mapping[str, Any]:
+        """Return data with those of *fields* that may leave the process; None for all of them.
+
+        Entities within it stay entities: each is shown in its own right.
+        """
         ...

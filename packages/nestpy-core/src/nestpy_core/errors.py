@@ -5,6 +5,8 @@ NestPyError
 ├── PluginError                              an installed plugin cannot be used
 ├── StartError                               a factory or an init hook failed while the app started
 ├── NotProvidedError (LookupError)           a script asked a context for something it cannot give
+├── DeniedError (PermissionError)            the actor may not do this; edges answer as to a guard's refusal
+├── DomainError                              the work cannot be done, for a reason that the caller may know
 ├── BootError (ExceptionGroup)               everything that is wrong with an application, at once
 └── Problem                                  one thing that is wrong with an application
     ├── MissingProviderError (LookupError)   nobody provides what a consumer needs
@@ -21,11 +23,13 @@ NestPyError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+import enum
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from ._graph import Graph
+    from ._layer import Denial
 
 __all__ = (
     "AccessError",
@@ -33,7 +37,10 @@ __all__ = (
     "ConfigurationError",
     "CycleError",
     "DefinitionError",
+    "DeniedError",
+    "DomainError",
     "DuplicateProviderError",
+    "FailureKind",
     "HandlerError",
     "MissingProviderError",
     "ModuleError",
@@ -66,6 +73,53 @@ class StartError(NestPyError):
 
 class NotProvidedError(NestPyError, LookupError):
     """A script asked a context for a token that the graph does not bind, or outside its scope."""
+
+
+class DeniedError(NestPyError, PermissionError):
+    """The actor may not do this, as code behind the guards found out; every edge answers as to a guard's refusal.
+
+    Attributes:
+        denial: what the guard would have said.
+    """
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.detail or denial.kind.value)
+        self.denial = denial
+
+
+class FailureKind(enum.Enum):
+    """Why the work of a `DomainError` cannot be done; each edge has words of its own for each.
+
+    Attributes:
+        INVALID: a value cannot be taken (HTTP: 400, or as ``http.validation_status`` says).
+        NOT_FOUND: there is no such thing, or none that the caller may know of (404).
+        CONFLICT: it contradicts the present state (409).
+        TIMEOUT: something that this process waits for did not answer in time (504).
+        UNAVAILABLE: something that this process needs is away or full; try again (503).
+    """
+
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+
+
+class DomainError(NestPyError):
+    """The work cannot be done, for a reason that the caller may know: storage and business logic raise subclasses.
+
+    Attributes:
+        kind: why; each edge answers accordingly.
+        detail: a sentence for the caller; never put anything internal, or a value, here.
+        errors: for each field its failures, as in `ViolationsError`; empty where it is about no field.
+    """
+
+    kind: ClassVar[FailureKind] = FailureKind.CONFLICT
+
+    def __init__(self, detail: str = "", *, errors: Mapping[str, Sequence[Mapping[str, str]]] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = dict(errors or {})
 
 
 class Problem(NestPyError):  # noqa: N818  # a finding; its subclasses are the errors

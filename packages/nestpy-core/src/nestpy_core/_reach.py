@@ -1,0 +1,35 @@
+"""Finds what one call of a handler needs and builds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ._graph import Binding, Graph
+from ._handler import Handler
+from ._provider import Scope
+
+__all__ = ("needs_of", "reachable")
+
+
+def reachable(starts: Iterable[Binding]) -> Iterator[Binding]:
+    """Yield everything that is built anew for a call that needs *starts*; singletons are not entered."""
+    seen: set[int] = set()
+    queue = list(starts)
+    while queue:
+        binding = queue.pop()
+        if id(binding) in seen:
+            continue
+        seen.add(id(binding))
+        yield binding
+        if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
+            queue.extend(target for _, target in binding.dependencies())
+
+
+def needs_of(handler: Handler, graph: Graph) -> list[Binding]:
+    """Return the bindings that a handler asks for: its host, its layers, its parameters' pipes and injections."""
+    found = [handler.host]
+    found += [use.binding for uses in handler.layers.values() for use in uses if use.binding is not None]
+    for parameter in handler.parameters:
+        found += [use.binding for use in parameter.pipes if use.binding is not None]
+        found += graph.injected.get((handler.host, handler.name, parameter.name), ())
+    return found
