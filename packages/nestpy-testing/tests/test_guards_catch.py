@@ -100,3 +100,27 @@ def test_blocks_see_those_above_and_run_their_tests():
     )
     del sys.modules["planted_log"]
     assert ran == [1, 2]
+
+
+def test_readme_tests_with_fixtures_run_under_pytest(package):
+    blocks = [
+        "VALUE = 1",
+        (
+            "from __future__ import annotations\nimport pytest\n@pytest.mark.anyio\n"
+            "async def test_port(unused_port): assert unused_port > VALUE"
+        ),
+        "def test_wrong(unused_port): assert unused_port == 0",
+    ]
+    readme = "".join(f"```python\n{block}\n```\n" for block in blocks)
+    (package.guard.path / "README.md").write_text(readme)
+    with pytest.raises(AssertionError, match=r"tests of the README fail:\n(.|\n)*unused_port == 0") as caught:
+        package.guard.check_examples()
+    assert "1 failed, 1 passed" in str(caught.value)
+
+
+def test_four_tests_are_made_of_a_directory(package):
+    function = guards.guard_tests(package.guard.path)
+    names = function.pytestmark[0].args[1]
+    assert len(names) == 4
+    with pytest.raises(AssertionError, match=r"its pyproject.toml says 9\.9\.9"):
+        function("version equals metadata")

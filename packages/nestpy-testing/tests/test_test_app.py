@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from typing import Annotated
+from contextvars import ContextVar
+from typing import Annotated, Protocol
 
 import httpx
+import msgspec
 import pytest
 
 from nestpy_core import (
+    APP_GUARD,
     App,
+    AppConfig,
     BootError,
+    ExecutionContext,
     NotProvidedError,
+    Parameter,
     Scope,
     Token,
+    config,
     injectable,
     module,
     on_application_shutdown,
     on_module_init,
     provide,
+    use_guards,
 )
-from nestpy_http import HttpModule, controller, get
+from nestpy_http import HttpModule, Path, controller, get, param
 from nestpy_testing import TestApp, TestAppError, free_port
 
 pytestmark = pytest.mark.anyio
@@ -123,8 +132,6 @@ async def test_override_of_what_nobody_provides_is_a_boot_error():
 async def test_settings_are_for_this_app_alone():
     environ = dict(os.environ)
     async with TestApp(AppModule).with_settings({"NESTPY_APP__LOG_LEVEL": "debug"}) as app:
-        from nestpy_core._app_config import AppConfig
-
         assert (await app.get(AppConfig)).log_level == "debug"
         assert app.app.graph.settings.environment == "test"
     assert dict(os.environ) == environ
@@ -192,6 +199,12 @@ async def test_listens_on_the_port_of_its_settings():
 async def test_socket_takes_a_free_port_for_port_zero():
     async with TestApp(AppModule, socket=True).with_settings({"NESTPY_HTTP__PORT": "0"}) as app:
         assert int(app.url.rpartition(":")[2]) > 0
+        assert (await app.client.get("/rows")).json() == ["plain", "real"]
+        client = app.client
+    assert client.is_closed
+    async with TestApp(AppModule) as app:
+        with pytest.raises(TestAppError, match="does not listen"):
+            _ = app.client
 
 
 async def test_use_before_the_start_is_named():
@@ -212,3 +225,119 @@ async def test_start_app_fixture_takes_modules_and_prepared_apps(start_app, unus
     faked = await start_app(TestApp(AppModule).override_provider(Database).use_class(FakeDatabase))
     assert (await rows_of(plain), await rows_of(faked)) == (["plain", "real"], ["plain", "fake"])
     assert unused_port > 0
+
+
+SEEN = ContextVar("seen", default="nobody")
+
+
+@controller("/contexts")
+class ContextsController:
+    @get("/{name}")
+    async def enter(self, name: str) -> str:
+        before = SEEN.get()
+        SEEN.set(name)
+        await asyncio.sleep(0)
+        return f"{before} {SEEN.get()}"
+
+
+@module(imports=[HttpModule.for_root()], providers=[ContextsController])
+class ContextsModule: ...
+
+
+async def test_each_request_runs_in_a_copy_of_the_callers_context():
+    async with TestApp(ContextsModule) as app:
+        assert (await app.http.get("/contexts/a")).text == "nobody a"
+        assert (await app.http.get("/contexts/b")).text == "nobody b"
+        async with app.http.stream("GET", "/contexts/c") as answer:
+            assert await answer.read() == b"nobody c"
+        assert SEEN.get() == "nobody"
+        SEEN.set("test")
+        answers = await asyncio.gather(*(app.http.get(f"/contexts/{number}") for number in range(20)))
+        assert [answer.text for answer in answers] == [f"test {number}" for number in range(20)]
+
+
+class Refuse:
+    def can_activate(self, context: ExecutionContext) -> bool:
+        return False
+
+
+class Admit:
+    def can_activate(self, context: ExecutionContext) -> bool:
+        return True
+
+
+class Shout:
+    def transform(self, value: str, parameter: Parameter) -> str:
+        return value.upper()
+
+
+class Whisper:
+    def transform(self, value: str, parameter: Parameter) -> str:
+        return value.lower()
+
+
+class Timer(Protocol):
+    def hour(self) -> int: ...
+
+
+class Morning:
+    def hour(self) -> int:
+        return 9
+
+
+class Evening:
+    def hour(self) -> int:
+        return 20
+
+
+@config("shop")
+class ShopConfig(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = "Corner"
+
+
+@controller("/shop")
+class ShopController:
+    timer: Timer
+    settings: ShopConfig
+
+    @get("/{name}")
+    async def greet(self, name: Annotated[Path[str], param(pipes=[Shout])]) -> str:
+        return f"{name} {self.timer.hour()} {self.settings.name}"
+
+    @use_guards(Refuse)
+    @get("/back/office")
+    async def office(self) -> str:
+        return "office"
+
+
+@module(
+    imports=[HttpModule.for_root()],
+    providers=[ShopController, ShopConfig, provide(Timer, use_class=Morning)],
+)
+class ShopModule: ...
+
+
+async def test_interfaces_guards_pipes_and_configuration_are_overridden():
+    async with TestApp(ShopModule) as app:
+        assert (await app.http.get("/shop/Ada")).text == "ADA 9 Corner"
+        assert (await app.http.get("/shop/back/office")).status == 403
+
+    test_app = TestApp(ShopModule).override_provider(Timer).use_class(Evening)
+    test_app.override_provider(Shout).use_class(Whisper).override_provider(Refuse).use_class(Admit)
+    test_app.override_provider(ShopConfig).use_value(ShopConfig(name="Mall"))
+    async with test_app as app:
+        assert (await app.http.get("/shop/Ada")).text == "ada 20 Mall"
+        assert (await app.http.get("/shop/back/office")).text == "office"
+
+
+async def test_global_layers_are_overridden_by_their_token_or_their_class():
+    @module(imports=[ShopModule], providers=[provide(APP_GUARD, use_class=Refuse, multi=True)])
+    class Guarded: ...
+
+    async with TestApp(Guarded) as app:
+        assert (await app.http.get("/shop/Ada")).status == 403
+    async with TestApp(Guarded).override_provider(APP_GUARD).use_class(Admit) as app:
+        assert (await app.http.get("/shop/Ada")).status == 200
+    async with TestApp(Guarded).override_provider(Refuse).use_class(Admit) as app:
+        assert (await app.http.get("/shop/Ada")).status == 200
+        assert (await app.http.get("/shop/back/office")).status == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -16,9 +16,11 @@ from ._ports import free_port
 from .errors import TestAppError
 
 if TYPE_CHECKING:
+    import httpx
+
     from nestpy_core import Context, DynamicModule, Provider, Token
 
-__all__ = ("TestApp",)
+__all__ = ("StartApp", "TestApp")
 
 T = TypeVar("T")
 
@@ -68,6 +70,7 @@ class TestApp:
         self._app: App | None = None
         self._context: Context | None = None
         self._clients: dict[str, Any] = {}
+        self._client: httpx.AsyncClient | None = None
 
     # -- before the start
 
@@ -126,7 +129,7 @@ class TestApp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         stack, self._stack = self._stack, None
-        self._app = self._context = self.url = None
+        self._app = self._context = self._client = self.url = None
         self._clients = {}
         if stack is not None:
             await stack.__aexit__(kind, error, trace)
@@ -152,6 +155,24 @@ class TestApp:
     def context(self) -> Context:
         """Gives providers; ``context.request()`` opens a request scope."""
         return self._started(self._context)
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """An HTTP client of `url`, over a real socket; it is closed with the app.
+
+        Raises:
+            TestAppError: it does not listen.
+        """
+        if self._client is None:
+            if self.url is None or self._stack is None:
+                raise TestAppError(
+                    "This `TestApp` does not listen.\nHint: write `TestApp(…, socket=True)`, or use `http`"
+                )
+            import httpx
+
+            self._client = httpx.AsyncClient(base_url=self.url)
+            self._stack.push_async_callback(self._client.aclose)
+        return self._client
 
     @overload
     async def get(self, token: type[T]) -> T: ...
@@ -185,3 +206,7 @@ class TestApp:
 
 def _variable(environ: Mapping[str, str], setting: str) -> str:
     return f"{environ.get('NESTPY_ENV_PREFIX') or 'NESTPY'}_HTTP__{setting}"
+
+
+StartApp = Callable[..., Awaitable[TestApp]]
+"""What the fixture `start_app` gives: ``await start_app(AppModule)``, with the options of `TestApp`."""

@@ -12,26 +12,53 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pluggy
+import pytest
 
 from nestpy_core import Hooks
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_CONFTEST = """
+import pytest
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
+"""
+_GUARDS = {
+    "exports match __all__": "exports",
+    "entry points load and name their hooks": "entry_points",
+    "examples of README and docstrings run": "examples",
+    "version equals metadata": "version",
+}
+
+
+def guard_tests(path: Path) -> Callable[[str], None]:
+    """Return the four tests as one parametrised function: ``test_guards = guard_tests(Path(__file__).parents[1])``.
+
+    Args:
+        path: the directory of the distribution, as for `Package`.
+    """
+
+    @pytest.mark.parametrize("guard", list(_GUARDS))
+    def test_guard(guard: str) -> None:
+        getattr(Package(path), f"check_{_GUARDS[guard]}")()
+
+    return test_guard
 
 
 class Package:
-    """One distribution, checked through its directory.
-
-    ``Package(Path(__file__).parents[1])`` in ``tests/test_guards.py`` is the distribution's own.
+    """One distribution, checked through its directory; `guard_tests` makes tests of it.
 
     Args:
         path: the directory with ``pyproject.toml``, ``README.md`` and ``src``.
@@ -79,10 +106,13 @@ class Package:
         """Run every ```` ```python ```` block of the README, and the doctests of every module.
 
         Blocks run in order and see the names of those above; functions called ``test_…`` without
-        parameters are called, async ones in a loop of their own.
+        parameters are called, async ones in a loop of their own. Those with parameters run under pytest, which
+        gives them their fixtures.
         """
         text = (self.path / "README.md").read_text(encoding="utf-8")
-        run_blocks(_BLOCK.findall(text))
+        blocks = _BLOCK.findall(text)
+        run_blocks(blocks)
+        run_tests_with_fixtures(blocks)
         for module in self._modules():
             failed, _ = doctest.testmod(module)
             assert not failed, f"doctests of `{module.__name__}` fail"
@@ -110,7 +140,7 @@ def run_blocks(blocks: list[str]) -> None:
             with _loaded(file, known) as module:
                 known.update({name: value for name, value in vars(module).items() if not name.startswith("__")})
                 for name, value in list(vars(module).items()):
-                    if name in _own_tests(block):
+                    if name in _tests(block, with_fixtures=False):
                         _call(value)
 
 
@@ -129,13 +159,41 @@ def _loaded(file: Path, known: Mapping[str, Any]) -> Iterator[ModuleType]:
         del sys.modules[file.stem]
 
 
-def _own_tests(block: str) -> set[str]:
+def run_tests_with_fixtures(blocks: list[str]) -> None:
+    """Run the tests of blocks that take fixtures, in a pytest of their own; nothing where there are none."""
+    wanted = [(number, name) for number, block in enumerate(blocks, 1) for name in _tests(block, with_fixtures=True)]
+    if not wanted:
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "conftest.py").write_text(_CONFTEST, encoding="utf-8")
+        for number, block in enumerate(blocks, 1):
+            above = f"from readme_block_{number - 1} import *\n" if number > 1 else ""
+            Path(directory, f"readme_block_{number}.py").write_text(_below_future(above, block), encoding="utf-8")
+        names = [f"readme_block_{number}.py::{name}" for number, name in wanted]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", directory, *names],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"tests of the README fail:\n{done.stdout}{done.stderr}"
+
+
+def _below_future(line: str, block: str) -> str:
+    if not block.startswith("from __future__"):
+        return line + block
+    first, _, rest = block.partition("\n")
+    return f"{first}\n{line}{rest}"
+
+
+def _tests(block: str, *, with_fixtures: bool) -> set[str]:
     return {
         node.name
         for node in ast.parse(block).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
-        and not node.args.args
+        and bool(node.args.args) == with_fixtures
     }
 
 
