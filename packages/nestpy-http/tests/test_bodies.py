@@ -7,6 +7,7 @@ import enum
 import json
 import time
 import uuid
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
@@ -14,7 +15,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from nestpy_core import App, Inject, Scope, injectable, module, use_filters, use_guards
-from nestpy_http import Body, HttpClient, HttpModule, Query, Request, controller, post, put
+from nestpy_http import (
+    Body,
+    Headers,
+    HttpClient,
+    HttpModule,
+    Query,
+    Request,
+    _protocol as wire,
+    consumes,
+    controller,
+    param,
+    post,
+    put,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -284,6 +298,78 @@ async def test_wrong_leaf_of_a_deep_tree_is_400(depth, serving):
         assert (answer.status, "canary" in answer.text) == (400, False)
 
 
+DEEPEST = {
+    "/any": lambda depth: "[" * depth + "]" * depth,
+    "/anything": lambda depth: '{"value": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}",
+    "/tree": lambda depth: (
+        '{"value":1,"children":[' * (depth // 2 - 1) + '{"value":1,"children":[]}' + "]}" * (depth // 2 - 1)
+    ),
+    "/lenient": lambda depth: '{"known":1,"x":' + "[" * (depth - 1) + "]" * (depth - 1) + "}",
+    "/own": lambda depth: '{"a":' * depth + "0" + "}" * depth,
+}
+
+
+class Anything(msgspec.Struct):
+    value: Any
+
+
+class Lenient(msgspec.Struct):
+    known: int
+
+
+@controller("/")
+class DeepController:
+    @post("/any")
+    async def any_json(self, value: Body[Any]) -> int:
+        return 1
+
+    @post("/anything")
+    async def anything(self, value: Anything) -> int:
+        return 1
+
+    @post("/tree")
+    async def tree(self, node: Node) -> int:
+        return 1
+
+    @post("/lenient")
+    async def lenient(self, value: Annotated[Lenient, param(allow_unknown=True)]) -> int:
+        return 1
+
+    @consumes("application/msgpack")
+    @post("/packed")
+    async def packed(self, value: Body[Any]) -> int:
+        return 1
+
+    @post("/own")
+    async def own(self, request: Request) -> int:
+        await request.json()
+        return 1
+
+
+@pytest.mark.parametrize("path", DEEPEST)
+async def test_bodies_nest_256_levels_deep_on_every_python(path, serving):
+    async with serving(DeepController) as http:
+        answers = [await post_json(http, path, DEEPEST[path](depth)) for depth in (256, 258, 900, 9000, 50_000)]
+        assert [answer.status for answer in answers] == [201, 400, 400, 400, 400], answers[0].text
+        assert path == "/own" or "nested more than 256 levels deep" in answers[1].text
+
+
+async def test_messagepack_nests_256_levels_deep_on_every_python(serving):
+    async with serving(DeepController) as http:
+        for depth, status in ((256, 201), (257, 400), (900, 400), (9000, 400), (50_000, 400)):
+            content = b"\x91" * (depth - 1) + b"\x90"
+            answer = await http.post("/packed", content=content, headers={"content-type": "application/msgpack"})
+            assert answer.status == status, answer.text
+
+
+@pytest.mark.parametrize(
+    "text", ['[["' + "[" * 300 + '\\""]]', "[" + ",".join(["[{}]"] * 900) + "]", '"[' + "[]" * 900 + '"']
+)
+async def test_brackets_in_texts_and_side_by_side_are_not_depth(text, serving):
+    async with serving(DeepController) as http:
+        assert (await post_json(http, "/any", text)).status == 201
+
+
 @pytest.mark.parametrize(
     ("content_type", "status"),
     [
@@ -525,3 +611,56 @@ async def fuzzed():
     app = App(FuzzedModule, environ={})
     async with app.create_context():
         yield HttpClient(app.__rsgi__)
+
+
+class CutProtocol(wire.AnswerRecorder):
+    async def __call__(self):
+        raise wire.ProtocolClosedError
+
+    async def __aiter__(self):
+        yield b"a"
+        raise wire.ProtocolClosedError
+
+
+async def test_body_that_its_client_cuts_off_is_400_and_no_failure_of_ours(serving, caplog):
+    @controller("/")
+    class CutController:
+        @post("/whole")
+        async def whole(self, body: Body[bytes]) -> None: ...
+
+        @post("/chunks")
+        async def chunks(self, body: Body[AsyncIterator[bytes]]) -> None:
+            async for _ in body:
+                pass
+
+        @post("/request")
+        async def request(self, request: Request) -> None:
+            await request.body()
+
+    async def cut():
+        yield b"a"
+        raise wire.ProtocolClosedError
+
+    async with serving(CutController) as http:
+        for path in ("/whole", "/chunks", "/request"):
+            answer = await http.post(path, content=cut())
+            assert (answer.status, answer.json()["detail"]) == (400, "The body is cut off")
+            framed = wire.Scope("POST", path, "", Headers([("content-length", "9")]))
+            protocol = CutProtocol()
+            await http._kernel(framed, protocol)
+            assert protocol.answer.status == 400
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("rest", ["", ",", "]", "[" * 5000, ", 1e999]", "\x00"])
+async def test_whole_number_before_what_is_no_json_is_400(rest, serving):
+    @controller("/")
+    class NumbersController:
+        @post("/")
+        async def numbers(self, body: Body[list[int]]) -> int:
+            return sum(body)
+
+    async with serving(NumbersController) as http:
+        kind = {"content-type": "application/json"}
+        assert (await http.post("/", content=f"[1.5, 2.0{rest}", headers=kind)).status == 400
+        assert (await http.post("/", content=f"[2.0{rest}", headers=kind)).status in {201, 400}

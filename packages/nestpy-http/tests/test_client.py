@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from nestpy_http import File, Form, Upload, controller, post
 from nestpy_http._client import HttpClient
 from nestpy_http._protocol import ProtocolClosedError
 
@@ -76,6 +77,28 @@ async def test_body_of_unknown_length_is_sent_in_chunks():
 async def test_two_bodies_are_refused():
     with pytest.raises(TypeError, match="one of `json`, `content` and `data`"):
         await HttpClient(echo).post("/", json=1, data={})
+    with pytest.raises(TypeError, match="give `files` alone or with `data`"):
+        await HttpClient(echo).post("/", json=1, files={"a": b""})
+
+
+async def test_files_are_a_form(serving):
+    @controller("/")
+    class UploadController:
+        @post("/")
+        async def take(self, files: File[list[Upload]], title: Form[str]) -> list[str]:
+            return [title, *[f"{one.filename} {one.media_type} {await one.read()!r}" for one in files]]
+
+    given = [("files", "a"), ("files", ("b.txt", b"b\r\n--", "text/plain")), ("files", ('q"é.txt', "c"))]
+    seen = [
+        "x y&z",
+        "files application/octet-stream b'a'",
+        "b.txt text/plain b'b\\r\\n--'",
+        "q%22é.txt application/octet-stream b'c'",
+    ]
+    async with serving(UploadController) as http:
+        answer = await http.post("/", files=given, data={"title": "x y&z"})
+        assert (answer.status, answer.json()) == (201, seen)
+        assert (await http.post("/", files={"files": b"", "other": b""}, data={"title": "x"})).status == 400
 
 
 async def test_answer_is_read_as_text_and_json():

@@ -8,7 +8,7 @@ import pytest
 
 from nestpy_core import injectable
 from nestpy_core.errors import DefinitionError
-from nestpy_http import HttpClient, controller, get, timeout
+from nestpy_http import Body, HttpClient, controller, get, post, timeout
 from nestpy_http._deadlines import SEEN, RunningRequests
 
 pytestmark = pytest.mark.anyio
@@ -202,7 +202,7 @@ async def test_a_client_that_leaves_ends_its_handler(work):
 
         task = asyncio.create_task(leaves())
         await started(running)
-        age(running, 1.0)
+        age(running, 0.1)
         await asyncio.sleep(0.01)
         (protocol,) = running.table
         await protocol.hang_up()
@@ -224,6 +224,118 @@ async def test_a_full_server_lets_requests_wait_a_moment_then_refuses(work):
     assert (await waiting).status == 200
     assert (await http.get("/fast")).status == 200
     tasks[1].cancel()
+
+
+async def test_a_queue_that_does_not_empty_refuses_at_once(make_app):
+    app = make_app(Log, WorkController, BoundedController, max_concurrency=3, queue_wait=10)
+    async with app.create_context() as context:
+        running = await context.get(RunningRequests)
+        running.stop()
+        now = [0.0]
+        running.clock = lambda: now[0]
+        http = HttpClient(app.__rsgi__)
+        hanging = [await ask(http, "/hangs") for _ in range(3)]
+        first = await ask(http, "/fast")
+        now[0] = 9.0
+        second = await ask(http, "/fast")
+        assert not first.done()
+        now[0] = 10.0
+        assert (await first).status == 503
+        third = await ask(http, "/fast")
+        assert not second.done()
+        now[0] = 10.001
+        assert (await second).status == 503
+        assert not third.done()
+        now[0] = 10.006
+        assert (await third).status == 503
+        fourth = await ask(http, "/fast")
+        now[0] = 20.0
+        assert not fourth.done()
+        hanging[0].cancel()
+        assert (await fourth).status == 200
+        for task in hanging:
+            task.cancel()
+
+
+async def test_slow_bodies_take_no_place_from_those_that_run(make_app):
+    @controller("/")
+    class TakingController:
+        @post("/body")
+        async def body(self, body: Body[bytes]) -> int:
+            return len(body)
+
+        @get("/hangs")
+        async def hangs(self) -> None:
+            await asyncio.Event().wait()
+
+        @get("/fast")
+        async def fast(self) -> str:
+            return "fast"
+
+    ends = asyncio.Event()
+
+    async def slow():
+        yield b"a"
+        await ends.wait()
+        yield b"b"
+
+    app = make_app(TakingController, max_concurrency=1, queue_wait=0)
+    async with app.create_context() as context:
+        running = await context.get(RunningRequests)
+        running.stop()
+        http = HttpClient(app.__rsgi__)
+        bodies = []
+        for _ in range(6):
+            bodies.append(asyncio.create_task(http.post("/body", content=slow())))
+            await asyncio.sleep(0.01)
+            running.sweep(1.0)
+            running.sweep(1.05)
+        assert (len(running.parked), len(running.table)) == (4, 1)
+        assert (await bodies[5]).status == 503
+        assert (await http.get("/fast")).status == 503
+        for task in (bodies.pop(5), bodies.pop(0)):
+            task.cancel()
+        await asyncio.sleep(0.01)
+        running.sweep(1.1)
+        assert (len(running.parked), len(running.table)) == (4, 0)
+        assert (await http.get("/fast")).status == 200
+        hanging = await ask(http, "/hangs")
+        ends.set()
+        assert [(await task).status for task in bodies] == [503] * 4
+        hanging.cancel()
+        await asyncio.wait({hanging})
+        assert (running.parked, running.table) == ({}, {})
+
+
+async def test_a_parked_body_is_late_and_goes_on_like_any_other(make_app):
+    @controller("/")
+    class TakingController:
+        @post("/body")
+        async def body(self, body: Body[bytes]) -> int:
+            return len(body)
+
+    ends = asyncio.Event()
+
+    async def slow():
+        yield b"a"
+        await ends.wait()
+
+    app = make_app(TakingController)
+    async with app.create_context() as context:
+        running = await context.get(RunningRequests)
+        running.stop()
+        http = HttpClient(app.__rsgi__)
+        for age, status in ((5.1, 408), (4.0, 201)):
+            task = asyncio.create_task(http.post("/body", content=slow()))
+            await asyncio.sleep(0.01)
+            for now in (1.0, 1.05, 1.0 + age):
+                running.sweep(now)
+            assert len(running.parked) == 1
+            await asyncio.sleep(0.01)
+            ends.set()
+            assert (await task).status == status
+            ends.clear()
+            assert (running.parked, running.table) == ({}, {})
 
 
 async def test_the_queue_is_bounded_too(work):

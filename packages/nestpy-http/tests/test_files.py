@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from nestpy_http import FileResponse, HttpContext, HttpModule, Query, controller, get
+from nestpy_http import FileResponse, HttpClient, HttpContext, HttpModule, Query, controller, get
 from nestpy_http._files import disposition
 from nestpy_http._ranges import parse_ranges
 
@@ -109,6 +109,29 @@ async def test_client_with_the_same_file_gets_304(files):
             assert (await http.get("/file", headers=headers)).status == 200
 
 
+async def test_file_that_the_client_does_not_have_is_412(files):
+    async with files() as http:
+        first = await http.get("/file")
+        tag, modified = first.headers["etag"], first.headers["last-modified"]
+        for status, headers in (
+            (200, {"if-match": f'"x", {tag}'}),
+            (200, {"if-match": "*", "if-unmodified-since": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+            (200, {"if-unmodified-since": modified}),
+            (200, {"if-unmodified-since": "nonsense"}),
+            (206, {"if-match": tag, "range": "bytes=0-0"}),
+            (304, {"if-match": tag, "if-none-match": tag}),
+            (412, {"if-match": '"x"'}),
+            (412, {"if-match": f"W/{tag}"}),
+            (412, {"if-match": "", "if-none-match": tag}),
+            (412, {"if-match": '"x"', "range": "bytes=0-0"}),
+            (412, {"if-unmodified-since": "Thu, 01 Jan 1970 00:00:00 GMT", "if-modified-since": modified}),
+        ):
+            assert (await http.get("/file", headers=headers)).status == status, headers
+        assert (await http.get("/drafted", headers={"if-match": '"mine"'})).status == 200
+        assert (await http.get("/drafted", headers={"if-match": tag})).status == 412
+        assert (await http.get("/drafted", headers={"if-none-match": '"mine"'})).status == 304
+
+
 @pytest.mark.parametrize(
     ("asked", "start", "end"),
     [("bytes=0-0", 0, 1), ("bytes=1000-", 1000, 1024), ("bytes=-24", 1000, 1024), ("bytes=5-9999", 5, 1024)],
@@ -187,6 +210,25 @@ async def test_static_files_are_served_with_head_and_validators(directory, make_
         tag = answer.headers["etag"]
         assert (await http.get("/assets/css/a%20b.css", headers={"if-none-match": tag})).status == 304
         assert (await http.post("/assets/page.html")).headers["allow"] == "GET, HEAD"
+
+
+async def test_head_of_a_file_is_not_that_of_a_route_beside_it(directory, make_app):
+    @controller("/assets")
+    class BesideController:
+        @get("/{name}/info")
+        async def info(self, name: str) -> str:
+            return f"about {name}"
+
+        @get("/{name}")
+        async def one(self, name: str) -> str:
+            return f"the page called {name}"
+
+    app = make_app(BesideController, imports=[HttpModule.serve_static("/assets", directory)])
+    async with app.create_context():
+        http = HttpClient(app.__rsgi__)
+        for path in ("/assets/css/a%20b.css", "/assets/data.bin", "/assets/x/info"):
+            seen, head = await http.get(path), await http.head(path)
+            assert head.headers["content-length"] == seen.headers["content-length"], path
 
 
 async def test_guards_stand_before_static_files(directory, make_app, boot_problems):

@@ -368,6 +368,7 @@ async def test_packed_body_is_held_to_its_type(client):
     assert await codes(await asked({"name": "A", "age": "x"})) == {"name": ["length"], "age": ["type"]}
     assert await codes(await asked({"name": "Ada", "admin": True})) == {"admin": ["unknown_field"]}
     assert await codes(await asked({"name": "Ada", "age": 2**63})) == {"age": ["range"]}
+    assert await codes(await asked({"name": "Ada", 7: True})) == {"7": ["unknown_field"]}
     assert (await asked(b"\xc1")).json()["detail"] == "The body is not valid MessagePack"
 
 

@@ -110,7 +110,7 @@ class OrderedController:
 
     @used("m")
     @get("/{id}")
-    async def one(self, id: int) -> str:  # noqa: A002  # named by the route
+    async def one(self, id: int) -> str:  # named by the route
         return str(id)
 
 
@@ -319,6 +319,35 @@ async def test_whatever_is_not_true_refuses(verdict, status, headers, detail, ou
     if detail is not None:
         assert answer.json()["detail"] == detail
     assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "detail", "remedy"),
+    [
+        (Denial.unauthorized("Log in"), "unauthorized", "Log in", "send credentials that answer the challenge"),
+        (False, "forbidden", "", "grant the caller what the guard asks for"),
+        (Denial.rate_limited(2), "rate_limited", "", "let the caller wait, or raise its limit"),
+        (Denial.insufficient_scope(("a", "b")), "insufficient_scope", "a b", "give the token the scopes"),
+    ],
+)
+async def test_refusal_is_a_warning_with_reason_detail_and_remedy(verdict, reason, detail, remedy, serving, caplog):
+    @controller("/")
+    class GuardedController:
+        @use_guards(Denying(verdict))
+        @get("/")
+        async def root(self) -> str:
+            return "root"
+
+    async with serving(GuardedController) as http:
+        await http.get(f"/?token={CANARY}", headers={"authorization": CANARY})
+    (record,) = [each for each in caplog.records if each.name == "nestpy.guards"]
+    assert record.levelname == "WARNING"
+    assert (record.handler, record.reason, record.detail) == ("GuardedController.root", reason, detail)
+    assert record.remedy.startswith(remedy)
+    assert record.getMessage() == (
+        f"GuardedController.root was refused: reason={reason} detail={detail!r} remedy={record.remedy!r}"
+    )
+    assert CANARY not in caplog.text
 
 
 async def test_later_guards_do_not_run_after_a_refusal(serving):

@@ -123,6 +123,9 @@ WRONG = {
     "literal": (Literal["a", "b"], "c", "enum"),
     "uuid": (uuid.UUID, "0190163d", "invalid"),
     "datetime": (dt.datetime, "yesterday", "invalid"),
+    "datetime in seconds": (dt.datetime, "0.5", "invalid"),
+    "duration in seconds": (dt.timedelta, "0.5", "invalid"),
+    "null": (int | None, "null", "type"),
     "decimal": (decimal.Decimal, "1,5", "invalid"),
     "decimal nan": (decimal.Decimal, "NaN", "type"),
     "too small": (Annotated[int, msgspec.Meta(ge=1)], "0", "range"),
@@ -428,7 +431,7 @@ class WeirdController:
         draft: Query[int] = 1,
         stack: Query[int] = 1,
         refused: Query[int] = 1,
-        int: Query[int] = 1,  # noqa: A002
+        int: Query[int] = 1,
         naïve: Query[int] = 1,  # noqa: PLC2401
         _leading: Query[str] = "x",
         raw_result: Query[str] = "x",

@@ -56,7 +56,7 @@ class Color(enum.Enum):
 @controller("/parsed")
 class ParsedController:
     @get("/int/{id}")
-    async def number(self, id: Annotated[Path[int], param(pipes=[ParseInt()])]) -> str:  # noqa: A002  # named by the route
+    async def number(self, id: Annotated[Path[int], param(pipes=[ParseInt()])]) -> str:  # named by the route
         return repr(id)
 
     @get("/uuid/{key}")

@@ -1,7 +1,8 @@
 """Redirects stay at home, cookies are safe by default, signed ones are believed only as they were written."""
 
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 
 from nestpy_core import injectable, use_interceptors
@@ -10,9 +11,11 @@ from nestpy_http import (
     Query,
     Response,
     ResponseError,
+    SignedCookie,
     SignedCookies,
     controller,
     get,
+    param,
     redirect,
 )
 
@@ -237,3 +240,59 @@ def test_short_or_missing_secret_does_not_boot(boot_problems):
     assert "changeme" not in short
     (missing,) = boot_problems(SessionController)
     assert missing.startswith("Setting `http.cookie_secrets` is required")
+
+
+class Session(msgspec.Struct):
+    user: int
+    roles: list[str] = []
+
+
+@controller("/typed")
+class TypedController:
+    cookies: SignedCookies
+
+    @get("/login")
+    async def login(self, context: HttpContext) -> None:
+        self.cookies.set(context.response, "session", Session(7, ["admin"]))
+
+    @get("/other")
+    async def other(self, context: HttpContext) -> None:
+        self.cookies.set(context.response, "session", {"name": "no session"})
+
+    @get("/me")
+    async def me(self, session: SignedCookie[Session]) -> str:
+        return f"{session.user} {session.roles}"
+
+    @get("/maybe")
+    async def maybe(self, who: Annotated[SignedCookie[Session | None], param(name="session")] = None) -> str:
+        return f"{who}"
+
+
+async def test_signed_cookie_is_a_typed_parameter(serving):
+    async with serving(TypedController, cookie_secrets=[OLD]) as http:
+        sent = {"cookie": cookie_of(await http.get("/typed/login"))}
+        assert (await http.get("/typed/me", headers=sent)).text == "7 ['admin']"
+        assert (await http.get("/typed/maybe", headers=sent)).text == "Session(user=7, roles=['admin'])"
+        absent = await http.get("/typed/me")
+        assert (absent.status, absent.json()["errors"]) == (
+            400,
+            {"session": [{"code": "required", "message": "This field is required"}]},
+        )
+        assert (await http.get("/typed/maybe")).text == "None"
+        misfit = {"cookie": cookie_of(await http.get("/typed/other"))}
+        for forged in (misfit, {"cookie": f"{sent['cookie'][:-2]}AA"}):
+            assert (await http.get("/typed/me", headers=forged)).status == 400
+            answer = await http.get("/typed/maybe", headers=forged)
+            assert answer.text == "None"
+            assert answer.headers["set-cookie"].startswith("__Host-session=; Path=/; Max-Age=0")
+
+
+def test_route_that_reads_a_signed_cookie_needs_a_secret(boot_problems):
+    @controller("/")
+    class ReadingController:
+        @get("/")
+        async def me(self, session: SignedCookie[Session]) -> str:
+            return f"{session.user}"
+
+    (missing,) = boot_problems(ReadingController)
+    assert missing.startswith("Setting `http.cookie_secrets` is required: cookies are signed")

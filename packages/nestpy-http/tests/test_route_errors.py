@@ -205,7 +205,7 @@ def test_two_routes_of_one_shape_collide_naming_both(boot_problems):
     @controller("/users")
     class UsersController:
         @get("/{id}")
-        async def one(self, id: int): ...  # noqa: A002  # named by the route
+        async def one(self, id: int): ...  # named by the route
 
     @controller("/")
     class OthersController:
@@ -295,7 +295,7 @@ def test_places_and_results_that_can_be_served_boot(make_app):
         @post("/")
         async def all(
             self,
-            id: int,  # noqa: A002
+            id: int,
             body: CreateUser,
             q: Query[decimal.Decimal],
             h: Header[str],

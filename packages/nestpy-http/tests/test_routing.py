@@ -40,7 +40,7 @@ async def test_each_verb_of_one_path_reaches_its_own_handler(serving):
 
 async def test_other_methods_are_405_and_allow_lists_the_served_ones_with_head_after_get(serving):
     async with serving(VerbsController) as http:
-        for method in ("TRACE", "CONNECT"):
+        for method in ("TRACE", "CONNECT", "QUERY"):
             answer = await http.request(method, "/verbs")
             assert answer.status == 405
             assert answer.headers["allow"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -153,7 +153,7 @@ class PrecedenceController:
         return f"one {first}"
 
     @get("/users/{id}")
-    async def user(self, id: str) -> str:  # noqa: A002  # named by the route
+    async def user(self, id: str) -> str:  # named by the route
         return f"user {id}"
 
     @get("/users/me")
@@ -161,7 +161,7 @@ class PrecedenceController:
         return "me"
 
     @get("/{kind}/{id}")
-    async def any_kind(self, kind: str, id: str) -> str:  # noqa: A002
+    async def any_kind(self, kind: str, id: str) -> str:
         return f"any {kind} {id}"
 
     @get("/{kind}/latest")
@@ -169,11 +169,11 @@ class PrecedenceController:
         return f"latest {kind}"
 
     @get("/users/{id}/posts")
-    async def posts(self, id: str) -> str:  # noqa: A002
+    async def posts(self, id: str) -> str:
         return f"posts {id}"
 
     @get("/{kind}/{id}/comments")
-    async def comments(self, kind: str, id: str) -> str:  # noqa: A002
+    async def comments(self, kind: str, id: str) -> str:
         return f"comments {kind} {id}"
 
 
@@ -352,3 +352,28 @@ def test_http_module_may_stand_in_the_feature_module(make_app):
     class FilesModule: ...
 
     assert len(make_app(imports=[FilesModule]).edges[0].routes) == 2
+
+
+async def test_handler_has_several_paths_and_a_last_parameter_takes_the_rest(serving):
+    @controller("/x")
+    class RestController:
+        @get("/files/{rest...}")
+        async def files(self, rest: str) -> str:
+            return f"rest {rest}"
+
+        @get("/files/{name}/info")
+        async def info(self, name: str) -> str:
+            return f"info {name}"
+
+        @get("/a")
+        @get("/b/{number}")
+        async def both(self) -> str:
+            return "both"
+
+    async with serving(RestController) as http:
+        seen = {path: (await http.get(path)).text for path in ("/x/files/a", "/x/files/a/b%20c", "/x/a", "/x/b/1")}
+        assert list(seen.values()) == ["rest a", "rest a/b c", "both", "both"]
+        assert (await http.get("/x/files/a/info")).text == "info a"
+        assert (await http.get("/x/files/")).status == 404
+        assert (await http.get("/x/files/a/../b")).status == 400
+        assert (await http.head("/x/files/a/b/c")).headers["content-length"] == "10"

@@ -1,11 +1,14 @@
 """Representations, validators, compression and timings: chosen at boot, paid for by the routes that ask for them."""
 
 import gzip
+import importlib
 import math
 import re
+import sys
 import time
 import zlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import brotli
@@ -16,6 +19,7 @@ from nestpy_core import injectable, use_interceptors
 from nestpy_http import (
     HttpContext,
     NotFoundError,
+    Request,
     Response,
     compress,
     controller,
@@ -25,11 +29,13 @@ from nestpy_http import (
     http_code,
     post,
     produces,
+    put,
     sse,
 )
 from nestpy_http._accept import best_encoding, best_media, weighted
-from nestpy_http._etag import matches
+from nestpy_http._compression import ZSTD, available
 from nestpy_http._input import parse_cookies
+from nestpy_http._preconditions import matches
 from nestpy_http._ranges import parse_ranges
 from nestpy_http._timing import entry
 
@@ -226,13 +232,65 @@ async def test_unchanged_result_is_304_without_a_body(serving):
         assert (failure.status, failure.headers.get("etag")) == (404, None)
 
 
+async def test_result_that_the_client_does_not_have_is_412(serving):
+    @controller("/")
+    class StrongController:
+        @get("/")
+        @etag
+        async def root(self) -> Response:
+            return Response("one", headers={"etag": '"a,b"'})
+
+    async with serving(ShapedController, StrongController) as http:
+        tag = (await http.get("/tagged")).headers["etag"]
+        assert (await http.get("/tagged", headers={"if-match": "*"})).status == 200
+        refused = await http.get("/tagged", headers={"if-match": tag})
+        assert (refused.status, refused.json()["title"]) == (412, "Precondition Failed")
+        assert (await http.get("/", headers=[("if-match", '"x"'), ("if-match", 'W/"y", "a,b"')])).text == "one"
+        assert (await http.get("/", headers={"if-match": '"a"'})).status == 412
+        assert (await http.get("/", headers={"if-none-match": 'W/"a,b"'})).status == 304
+        assert (await http.get("/tagged-failure", headers={"if-match": '"x"'})).status == 404
+
+
+async def test_handler_that_changes_something_checks_what_the_client_has_seen(serving):
+    changed = datetime(2026, 1, 2, tzinfo=UTC)
+
+    @controller("/")
+    class StoredController:
+        @put("/there")
+        async def there(self, request: Request) -> None:
+            request.check_preconditions('"v2"', changed)
+
+        @put("/new")
+        async def new(self, request: Request) -> None:
+            request.check_preconditions()
+
+    async with serving(StoredController) as http:
+        for path, name, value, status in (
+            ("/there", "if-match", '"v1", "v2"', 204),
+            ("/there", "if-match", '"v1"', 412),
+            ("/there", "if-match", 'W/"v2"', 412),
+            ("/there", "if-none-match", "*", 412),
+            ("/there", "if-none-match", '"v1"', 204),
+            ("/there", "if-unmodified-since", "Fri, 02 Jan 2026 00:00:00 GMT", 204),
+            ("/there", "if-unmodified-since", "Thu, 01 Jan 2026 00:00:00 GMT", 412),
+            ("/there", "if-modified-since", "Fri, 02 Jan 2026 00:00:00 GMT", 204),
+            ("/new", "if-none-match", "*", 204),
+            ("/new", "if-match", "*", 412),
+            ("/new", "x-none", "", 204),
+        ):
+            assert (await http.put(path, headers={name: value})).status == status, (path, name, value)
+
+
 def decoded(answer):
     coding = answer.headers.get("content-encoding")
     if coding == "zstd":
-        import zstandard
-
-        return zstandard.ZstdDecompressor().decompressobj().decompress(answer.content)
+        return importlib.import_module(ZSTD).decompress(answer.content)
     return {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding](answer.content)
+
+
+def test_zstd_is_of_the_standard_library_where_it_has_it():
+    assert ("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd") == ZSTD
+    assert list(available()) == ["zstd", "br", "gzip"]
 
 
 @pytest.mark.parametrize(
@@ -282,12 +340,10 @@ async def test_validator_holds_for_the_compressed_answer_too(serving):
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 async def test_every_chunk_of_a_compressed_stream_can_be_read_when_it_comes(coding, serving):
-    import zstandard
-
     start = {
         "gzip": lambda: zlib.decompressobj(31).decompress,
         "br": lambda: brotli.Decompressor().process,
-        "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
+        "zstd": lambda: importlib.import_module(ZSTD).ZstdDecompressor().decompress,
     }
     async with serving(ShapedController, compression=True) as http:
         async with http.stream("GET", "/stream", headers={"accept-encoding": coding}) as answer:

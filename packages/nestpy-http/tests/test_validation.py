@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, Type
 import msgspec
 import pytest
 
-from nestpy_http import Body, Query, controller, param, patch, post
+from nestpy_http import Body, ClientIp, HttpContext, Query, Request, controller, param, patch, post
 
 pytestmark = pytest.mark.anyio
 T = TypeVar("T")
@@ -219,6 +219,43 @@ async def test_strings_and_lists_at_the_bound_pass_and_settings_move_it(client, 
 )
 async def test_integer_beyond_64_bits_is_refused(client, path, body, where):
     assert await codes(client, path, body) == {where: ["range"]}
+
+
+async def test_a_body_is_refused_the_same_beside_a_context_and_a_provider(serving):
+    @controller("/")
+    class ContextController:
+        @post("/")
+        async def create(self, given: Closed, context: HttpContext, request: Request, ip: ClientIp) -> None: ...
+
+    async with serving(ContextController) as http:
+        answer = await http.post("/", json={"type": "closed", "text": "long"})
+    assert (answer.status, list(answer.json()["errors"])) == (400, ["text"])
+
+
+async def test_a_whole_number_may_be_written_with_a_fraction(serving):
+    class Order(msgspec.Struct):
+        count: Annotated[int, msgspec.Meta(le=30)]
+        price: float = 1.5
+        rows: list[int] = []
+
+    @controller("/")
+    class OrderController:
+        @post("/{place}")
+        async def create(self, place: int, order: Order, times: Query[int] = 2) -> list[Any]:
+            return [place, order.count, order.price, order.rows, times]
+
+    async with serving(OrderController) as http:
+        mended = await http.post("/7", json={"count": 25.0, "price": 2.0, "rows": [1, 2.0]})
+        assert (mended.status, mended.json()) == (201, [7, 25, 2.0, [1, 2], 2])
+        for body, fields in (
+            ({"count": 25.5}, ["count"]),
+            ({"count": 31.0, "rows": ["a"], "more": 1.0}, ["count", "more", "rows.0"]),
+            ({"count": 1e300}, ["count"]),
+        ):
+            refused = await http.post("/7", json=body)
+            assert (refused.status, sorted(refused.json()["errors"])) == (400, fields)
+        refused = await http.post("/x?times=a", json={"count": 25.0})
+        assert sorted(refused.json()["errors"]) == ["place", "times"]
 
 
 async def test_integers_of_64_bits_pass(client):

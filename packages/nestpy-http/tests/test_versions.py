@@ -80,6 +80,16 @@ async def test_an_unknown_version_is_404_and_a_malformed_one_400(serving, option
             assert (answer.status, answer.json()["detail"]) == (400, "The version is malformed")
 
 
+@pytest.mark.parametrize("options", [HEADER, MEDIA_TYPE], ids=["header", "media type"])
+async def test_caches_are_told_that_the_answer_depends_on_the_version(serving, options):
+    name = "x-api-version" if options is HEADER else "accept"
+    async with serving(CatsController, DogsController, **options) as http:
+        for version in ("1", "2", "7", "-"):
+            assert (await http.get("/cats", headers=naming(options, version))).headers.get_all("vary") == [name]
+        assert (await http.get("/cats")).headers["vary"] == name
+        assert "vary" not in (await http.get("/dogs")).headers
+
+
 async def test_two_versions_contradict_each_other(serving):
     async with serving(CatsController, **HEADER) as http:
         pair = [("x-api-version", "1"), ("x-api-version", "2")]

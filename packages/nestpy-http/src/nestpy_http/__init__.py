@@ -24,31 +24,38 @@ if TYPE_CHECKING:
     from ._negotiation import produces as produces
     from ._parameters import (
         Body as Body, Cookie as Cookie, File as File, Form as Form, Header as Header, Path as Path, Query as Query,
-        param as param,
+        SignedCookie as SignedCookie, param as param,
     )
     from ._redirect import redirect as redirect
+    from ._served import (
+        RouteInput as RouteInput, ServedRoute as ServedRoute, served_routes as served_routes,
+        served_versions as served_versions,
+    )
     from ._signed_cookies import SignedCookies as SignedCookies
+    from ._stream_response import StreamResponse as StreamResponse
     from ._upload import Upload as Upload
     from .errors import (
         BadRequestError as BadRequestError, ConflictError as ConflictError, ForbiddenError as ForbiddenError,
         GoneError as GoneError, HttpError as HttpError, InternalServerError as InternalServerError,
         InvalidInputError as InvalidInputError, MethodNotAllowedError as MethodNotAllowedError,
         NotAcceptableError as NotAcceptableError, NotFoundError as NotFoundError,
-        PayloadTooLargeError as PayloadTooLargeError, RequestTimeoutError as RequestTimeoutError,
-        ResponseError as ResponseError, RouteError as RouteError, ServiceUnavailableError as ServiceUnavailableError,
-        TooManyRequestsError as TooManyRequestsError, UnauthorizedError as UnauthorizedError,
-        UnprocessableEntityError as UnprocessableEntityError, UnsupportedMediaTypeError as UnsupportedMediaTypeError,
+        PayloadTooLargeError as PayloadTooLargeError, PreconditionFailedError as PreconditionFailedError,
+        RequestTimeoutError as RequestTimeoutError, ResponseError as ResponseError, RouteError as RouteError,
+        ServiceUnavailableError as ServiceUnavailableError, TooManyRequestsError as TooManyRequestsError,
+        UnauthorizedError as UnauthorizedError, UnprocessableEntityError as UnprocessableEntityError,
+        UnsupportedMediaTypeError as UnsupportedMediaTypeError,
     )
 
 __all__ = [
     "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientStream", "ConflictError", "Cookie", "File",
     "FileResponse", "ForbiddenError", "Form", "GoneError", "Header", "Headers", "HttpClient", "HttpConfig",
     "HttpContext", "HttpError", "HttpModule", "InternalServerError", "InvalidInputError", "MethodNotAllowedError",
-    "NotAcceptableError", "NotFoundError", "Path", "PayloadTooLargeError", "Query", "Request", "RequestTimeoutError",
-    "Response", "ResponseError", "RouteError", "ServerEvent", "ServiceUnavailableError", "SignedCookies",
-    "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError", "UnsupportedMediaTypeError", "Upload",
-    "body_limit", "compress", "consumes", "controller", "delete", "etag", "get", "head", "header", "http_code",
-    "options", "param", "patch", "post", "produces", "put", "redirect", "route", "sse", "timeout", "version",
+    "NotAcceptableError", "NotFoundError", "Path", "PayloadTooLargeError", "PreconditionFailedError", "Query",
+    "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError", "RouteInput", "ServedRoute",
+    "ServerEvent", "ServiceUnavailableError", "SignedCookie", "SignedCookies", "StreamResponse", "TooManyRequestsError",
+    "UnauthorizedError", "UnprocessableEntityError", "UnsupportedMediaTypeError", "Upload", "body_limit", "compress",
+    "consumes", "controller", "delete", "etag", "get", "head", "header", "http_code", "options", "param", "patch",
+    "post", "produces", "put", "redirect", "route", "served_routes", "served_versions", "sse", "timeout", "version",
 ]
 
 _NAMES_OF_MODULES = {
@@ -66,15 +73,17 @@ _NAMES_OF_MODULES = {
     "_intake": "body_limit consumes",
     "_module": "HttpModule",
     "_negotiation": "produces",
-    "_parameters": "Body Cookie File Form Header Path Query param",
+    "_parameters": "Body Cookie File Form Header Path Query SignedCookie param",
     "_redirect": "redirect",
+    "_served": "RouteInput ServedRoute served_routes served_versions",
     "_signed_cookies": "SignedCookies",
+    "_stream_response": "StreamResponse",
     "_upload": "Upload",
     "errors": (
         "BadRequestError ConflictError ForbiddenError GoneError HttpError InternalServerError InvalidInputError "
-        "MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError RequestTimeoutError ResponseError "
-        "RouteError ServiceUnavailableError TooManyRequestsError UnauthorizedError UnprocessableEntityError "
-        "UnsupportedMediaTypeError"
+        "MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError PreconditionFailedError "
+        "RequestTimeoutError ResponseError RouteError ServiceUnavailableError TooManyRequestsError UnauthorizedError "
+        "UnprocessableEntityError UnsupportedMediaTypeError"
     ),
 }
 _MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from nestpy_core._metadata import attach
+from nestpy_core import attach_metadata
 from nestpy_core.contracts import EndpointAnswer
 
 from ._cookies import cookie
@@ -105,7 +105,7 @@ class Response:
 
     def __call__(self, function: F) -> F:
         """Answer with this where *function* returns None; what makes `redirect` a decorator."""
-        attach(function, "http_response", self)
+        attach_metadata(function, "http_response", self)
         return function
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
-from nestpy_core import Handler, Source
-from nestpy_core._metadata import read
+from nestpy_core import Handler, Source, read_metadata
 from nestpy_core.contracts import EndpointAnswer
 
 from ._answer import BYTES, JSON, JSON_LINES, TEXT, Answers, Response, draft_of
-from ._events import EVENT_HEADERS, EVENT_STREAM, EventSender
 from ._file_response import FileResponse
 from ._negotiation import Representations, is_msgpack
 from ._schema import Schemas
 from ._shaping import is_chunk, is_stream, item_of
 from ._stream import lines, send_stream, stepped
+from ._stream_response import StreamResponse
+
+if TYPE_CHECKING:
+    from ._events import EventSender
 
 
 class Answering:
@@ -35,16 +37,16 @@ class Answering:
         self._schemas = schemas
         self._handler = handler
         self.status = status_of(handler, method)
-        self.extra: list[tuple[str, str]] = list(reversed(read(handler.function, "http_headers", ())))
+        self.extra: list[tuple[str, str]] = list(reversed(read_metadata(handler.function, "http_headers", ())))
         self._events = events
-        offers: tuple[str, ...] = read(handler.function, "http_produces", ())
+        offers: tuple[str, ...] = read_metadata(handler.function, "http_produces", ())
         self._representations: Representations | None = None
         if len(offers) > 1 or any(map(is_msgpack, offers)):
             encoders = [schemas.encode_msgpack if is_msgpack(one) else schemas.encode for one in offers]
             self._representations = Representations(answers, offers, encoders)
         elif offers:
             self.extra.insert(0, ("content-type", offers[0]))
-        self._declared: Response | None = read(handler.function, "http_response")
+        self._declared: Response | None = read_metadata(handler.function, "http_response")
 
     @property
     def may_stream(self) -> bool:
@@ -76,6 +78,12 @@ class Answering:
 
             send = FileSender(self._answers).send
             self._sent(out, send, "send_file", waits=True, context=context, observed=observed)
+            return
+        if names_stream(self._handler.returns):
+            from ._streams import StreamSender
+
+            sends = StreamSender(self._answers).send
+            self._sent(out, sends, "send_streamed", waits=True, context=context, observed=observed)
             return
         fast = self._fast()
         if fast is None:
@@ -156,6 +164,8 @@ class Answering:
                 chunks = f"{out.constant(stepped, 'stepped')}({chunks}, blocking={self._handler.blocking})"
             sender: Callable[..., Any] = send_stream
             if self._events is not None:
+                from ._events import EVENT_HEADERS, EVENT_STREAM
+
                 media_type, extra, sender, name = EVENT_STREAM, EVENT_HEADERS, self._events.send, "send_events"
             else:
                 media_type, extra, name = BYTES, [], "send_stream"
@@ -188,7 +198,7 @@ def write_answer(
 
 def status_of(handler: Handler, method: str) -> int:
     """Return the success status: `@http_code`, else 201 for POST, 204 for a result annotated None, else 200."""
-    stated: int | None = read(handler.function, "http_code")
+    stated: int | None = read_metadata(handler.function, "http_code")
     if stated is not None:
         return stated
     if handler.returns in (None, type(None)):
@@ -207,6 +217,15 @@ def may_be_response(returns: Any) -> bool:
 
 def names_file(returns: Any) -> bool:
     """Say whether an annotation names `FileResponse`, alone or among others."""
+    return _names(returns, FileResponse)
+
+
+def names_stream(returns: Any) -> bool:
+    """Say whether an annotation names `StreamResponse`, alone or among others."""
+    return _names(returns, StreamResponse)
+
+
+def _names(returns: Any, kind: type[Response]) -> bool:
     if isinstance(returns, type):
-        return issubclass(returns, FileResponse)
-    return get_origin(returns) in (Union, UnionType) and any(map(names_file, get_args(returns)))
+        return issubclass(returns, kind)
+    return get_origin(returns) in (Union, UnionType) and any(_names(one, kind) for one in get_args(returns))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import pathlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
-from nestpy_core import ExecutionContext, FromContext, Handler, Parameter
-from nestpy_core._names import name_of
-from nestpy_core._violations import Failures, failure_of
+from nestpy_core import ExecutionContext, Failures, Handler, Parameter, Record, failure_of, name_of
 
 from ._body import either
 from ._client_address import ClientIp
@@ -33,8 +30,18 @@ def _none(cls: type, _value: Any) -> Any:
     raise NotImplementedError(cls)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Argument:
+def _verified(value: Any) -> Any:
+    """Return what a signed cookie holds.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if value is None:
+        raise ValueError("Expected a signed cookie")
+    return value
+
+
+class Argument(Record, frozen=True):
     """One argument of a handler that comes from the request, or from the edge itself.
 
     Attributes:
@@ -120,9 +127,8 @@ class ArgumentReader:
     ) -> Argument | RouteError:
         kind, place, options = _split(parameter.hint)
         what = f"`{parameter.name}` of `{handler.label}`"
-        taken = next((item for item in getattr(parameter.hint, "__metadata__", ()) if isinstance(item, FromContext)), 0)
-        if taken:
-            return Argument(parameter, None, parameter.name, taken)
+        if parameter.context_reader is not None:
+            return Argument(parameter, None, parameter.name, parameter.context_reader)
         if kind in CARRIERS or kind is ExecutionContext:
             return Argument(parameter, None, parameter.name, kind)
         if kind is inspect.Parameter.empty:
@@ -141,7 +147,7 @@ class ArgumentReader:
                 f"{what} is `File[{name_of(kind)}]`, and a file is an `Upload`.",
                 hints=("write `File[Upload]`, or `File[list[Upload]]` for several",),
             )
-        replaced = bool(parameter.pipes) and place not in (Place.BODY, *FORM_PLACES)
+        replaced = bool(parameter.pipes) and place not in (Place.BODY, Place.SIGNED_COOKIE, *FORM_PLACES)
         problem = None if replaced else _misplaced(what, place, kind, method)
         if problem is not None:
             return problem
@@ -156,8 +162,8 @@ class ArgumentReader:
             kind,
             options,
             self._made_of_body(handler, place, kind, options)
-            if place is Place.BODY or place is Place.FILE or (place is Place.FORM and is_data(kind))
-            else self._make(place, kind, piped=bool(parameter.pipes or handler.layers.get("pipes"))),
+            if place in (Place.BODY, Place.FILE, Place.SIGNED_COOKIE) or (place is Place.FORM and is_data(kind))
+            else self._make(place, optional_inner(kind)[0], piped=bool(parameter.pipes or handler.layers.get("pipes"))),
             self._schemas.decode_foreign,
             self._schemas.bounds.unless(allow_unknown=options.allow_unknown).refuse_unknown,
         )
@@ -182,6 +188,8 @@ class ArgumentReader:
         if kind is bytes or is_stream(kind):
             return None
         unknown = options.allow_unknown
+        if place is Place.SIGNED_COOKIE:
+            return _verified
         if place is Place.FORM:
             return self._schemas.form_reader(optional_inner(kind)[0], allow_unknown=unknown)
         decode = self._schemas.decoder(kind, allow_unknown=unknown)
@@ -215,7 +223,7 @@ def _misplaced(what: str, place: Place, kind: Any, method: str) -> RouteError | 
             f"{what} is a {word}, and {method} requests have none.",
             hints=("use `@post`, `@put` or `@patch`", "or take its fields one by one, each as `Query[…]`"),
         )
-    if place not in (Place.BODY, *FORM_PLACES) and is_data(kind):
+    if place not in (Place.BODY, Place.SIGNED_COOKIE, *FORM_PLACES) and is_data(kind):
         return RouteError(
             f"{what} is `{name_of(kind)}`, which no single text of a {place.value} can be.",
             hints=(f"take its fields one by one, each as `{place.value.title()}[…]`",),

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from ._deadlines import ENDED, LIMIT, SEEN, TASK, Ended
+from ._deadlines import ENDED, LIMIT, SEEN, TASK, BodySeconds, Ended
 from ._input import check_json
 from ._intake import JSON, MSGPACK, Intake
+from ._protocol import closed_errors
 from .errors import BadRequestError, PayloadTooLargeError, RequestTimeoutError, UnsupportedMediaTypeError
 
 GRACE = 5.0
@@ -32,15 +33,25 @@ async def read_body(
         UnsupportedMediaTypeError: it is compressed.
     """
     taken = bytearray()
-    async for chunk in body_chunks(headers, protocol, limit, intake, entry):
+    async for chunk in body_chunks(headers, protocol, limit, intake, entry, parks=True):
         taken += chunk
     return bytes(taken)
 
 
 async def body_chunks(
-    headers: Any, protocol: Any, limit: int, intake: Intake | None = None, entry: Entry | None = None
+    headers: Any,
+    protocol: Any,
+    limit: int,
+    intake: Intake | None = None,
+    entry: Entry | None = None,
+    *,
+    parks: bool = False,
 ) -> AsyncIterator[bytes]:
-    """Yield the body as it comes; the errors are those of `read_body`."""
+    """Yield the body as it comes; the errors are those of `read_body`.
+
+    With *parks* nothing else happens meanwhile, so that the request takes no place from others.
+    """
+    seconds = BodySeconds if parks else float
     check_framing(headers, limit)
     if intake is None or entry is None:
         async for chunk in counted(protocol, limit):
@@ -48,14 +59,14 @@ async def body_chunks(
         return
     own = entry[LIMIT]
     taken = 0
-    entry[LIMIT] = patience(taken, intake)
+    entry[LIMIT] = seconds(patience(taken, intake))
     try:
         async for chunk in counted(protocol, limit):
             taken += len(chunk)
-            entry[LIMIT] = patience(taken, intake)
+            entry[LIMIT] = seconds(patience(taken, intake))
             yield chunk
-    except asyncio.CancelledError:
-        raise late(entry, own) from None
+    except asyncio.CancelledError as error:
+        raise unread(error, entry, own) from None
     # The handler's own deadline begins when its input is complete.
     entry[LIMIT], entry[SEEN] = own, None
 
@@ -65,13 +76,22 @@ async def counted(protocol: Any, limit: int) -> AsyncIterator[bytes]:
 
     Raises:
         PayloadTooLargeError: there are more; nothing further is read.
+        BadRequestError: the client left before the end.
     """
     taken = 0
-    async for chunk in protocol:
-        taken += len(chunk)
-        if taken > limit:
-            raise _too_large(limit)
-        yield chunk
+    try:
+        async for chunk in protocol:
+            taken += len(chunk)
+            if taken > limit:
+                raise _too_large(limit)
+            yield chunk
+    except closed_errors():
+        raise _cut_off() from None
+
+
+def _cut_off() -> BadRequestError:
+    """Return the 400 of a client that left, or only ended its side: nothing of ours has failed."""
+    return BadRequestError("The body is cut off", headers={"connection": "close"})
 
 
 def _too_large(limit: int) -> PayloadTooLargeError:
@@ -100,15 +120,21 @@ def check_framing(headers: Any, limit: int) -> None:
         raise _too_large(limit)
 
 
-def patience(taken: int, intake: Intake) -> float:
+def patience(taken: int, intake: Intake) -> BodySeconds:
     """Return after how many seconds a body of which *taken* bytes came, or must come, is too slow."""
-    return min(intake.seconds, max(GRACE, taken / intake.rate) if intake.rate else intake.seconds)
+    return BodySeconds(min(intake.seconds, max(GRACE, taken / intake.rate) if intake.rate else intake.seconds))
 
 
-def late(entry: Entry, own: float) -> BaseException:
-    """Return the 408 where the sweeper cancelled a read; the cancellation again where somebody else did."""
-    if entry[ENDED] is not Ended.LATE:
-        return asyncio.CancelledError()
+def unread(error: BaseException, entry: Entry, own: float) -> BaseException:
+    """Return what a read that failed with *error* means.
+
+    Returns:
+        The 408 where the sweeper cancelled it, the 400 where the client left, else *error*.
+    """
+    if isinstance(error, closed_errors()):
+        return _cut_off()
+    if not isinstance(error, asyncio.CancelledError) or entry[ENDED] is not Ended.LATE:
+        return error
     entry[TASK].uncancel()
     entry[LIMIT], entry[SEEN], entry[ENDED] = own, None, None
     return RequestTimeoutError("The body came too slowly", headers={"connection": "close"})

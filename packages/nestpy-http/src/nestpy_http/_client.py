@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 
+from ._client_body import Content, Files, Params, body_of, items, texts
 from ._headers import Headers
 from ._protocol import (
     Answer,
@@ -31,9 +32,7 @@ __all__ = ("ClientResponse", "ClientStream", "HttpClient")
 
 T = TypeVar("T")
 
-Params = Mapping[str, Any] | Iterable[tuple[str, Any]]  # values are turned into text
 HeaderValues = Mapping[str, str] | Iterable[tuple[str, str]]
-Content = bytes | str | AsyncIterable[bytes]
 
 _QUERY_SAFE = "!$%&'()*+,-./:;=?@[]_~{}|^`\\"
 """What may stand in a query as it is; the rest is percent-encoded, as a browser does."""
@@ -182,6 +181,7 @@ class HttpClient:
         json: Any = msgspec.UNSET,  # anything that msgspec encodes
         content: Content | None = None,
         data: Params | None = None,
+        files: Files | None = None,
     ) -> ClientResponse:
         """Send a request and return the whole answer.
 
@@ -192,14 +192,17 @@ class HttpClient:
             headers: sent beside the client's own; one with a name of those replaces it.
             json: encoded as the body.
             content: the body itself; an async iterable is sent in chunks without a ``Content-Length``.
-            data: encoded as a form.
+            data: encoded as a form; beside *files* its fields come first.
+            files: for each field a content, ``(name, content)`` or ``(name, content, media type)``; several under one
+                name as pairs. The body is then ``multipart/form-data``.
 
         Raises:
-            TypeError: more than one of *json*, *content* and *data*.
+            TypeError: more than one of *json*, *content* and *data*; *files* beside anything but *data*.
         """
-        scope, chunks = self._prepare(method, target, params, headers, json, content, data)
+        scope, chunks = self._prepare(method, target, params, headers, json, content, data, files)
         exchange = _Exchange(scope.method, chunks, window=None)
-        await exchange.run(self._kernel, scope)
+        # A task of its own, as on a server: what a request sets in its context reaches neither the next nor the caller.
+        await asyncio.create_task(exchange.run(self._kernel, scope))
         answer = exchange.given()
         return ClientResponse(answer.status, Headers(answer.headers), await exchange.rest())
 
@@ -214,9 +217,10 @@ class HttpClient:
         json: Any = msgspec.UNSET,  # as for `request`
         content: Content | None = None,
         data: Params | None = None,
+        files: Files | None = None,
     ) -> AsyncIterator[ClientStream]:
         """Send a request and give its answer as soon as it begins; leaving the block hangs up."""
-        scope, chunks = self._prepare(method, target, params, headers, json, content, data)
+        scope, chunks = self._prepare(method, target, params, headers, json, content, data, files)
         exchange = _Exchange(scope.method, chunks, window=_WINDOW)
         task = asyncio.create_task(exchange.run(self._kernel, scope))
         try:
@@ -238,8 +242,9 @@ class HttpClient:
         json: Any,
         content: Content | None,
         data: Params | None,
+        files: Files | None,
     ) -> tuple[Scope, AsyncIterator[bytes]]:
-        kind, length, chunks = _body(json, content, data)
+        kind, length, chunks = body_of(json, content, data, files)
         implied: Pairs = [("host", self._host)]
         if kind is not None:
             implied.append(("content-type", kind))
@@ -272,13 +277,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 def _pairs(headers: HeaderValues) -> Pairs:
-    return [(name.lower(), value) for name, value in _items(headers)]
-
-
-def _items(given: Mapping[str, T] | Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:
-    if isinstance(given, Mapping):
-        return cast("Mapping[str, T]", given).items()
-    return given
+    return [(name.lower(), value) for name, value in items(headers)]
 
 
 def _layered(*layers: Pairs) -> Pairs:
@@ -292,50 +291,8 @@ def _layered(*layers: Pairs) -> Pairs:
 def _split(target: str, params: Params | None) -> tuple[str, str]:
     """Decode the path as granian does, and join the query's parts, raw."""
     path, _, query = target.partition("#")[0].partition("?")
-    added = urlencode(_texts(params)) if params is not None else ""
+    added = urlencode(texts(params)) if params is not None else ""
     return unquote(path, errors="replace"), "&".join(part for part in (quote(query, safe=_QUERY_SAFE), added) if part)
-
-
-def _texts(params: Params) -> list[tuple[str, str]]:
-    return [
-        (name, _text(item))
-        for name, value in _items(params)
-        for item in (value if isinstance(value, list | tuple) else [value])
-    ]
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _body(
-    json: Any, content: Content | None, data: Params | None
-) -> tuple[str | None, int | None, AsyncIterator[bytes]]:
-    """Return the body's media type, its length (None when it is not known) and its chunks."""
-    given = [json is not msgspec.UNSET, content is not None, data is not None]
-    if sum(given) > 1:
-        raise TypeError("give one of `json`, `content` and `data`")
-    if json is not msgspec.UNSET:
-        return _whole("application/json", msgspec.json.encode(json))
-    if data is not None:
-        return _whole("application/x-www-form-urlencoded", urlencode(_texts(data)).encode())
-    if isinstance(content, AsyncIterable):
-        return None, None, aiter(content)
-    if isinstance(content, str):
-        return _whole("text/plain; charset=utf-8", content.encode())
-    return _whole(None, content or b"")
-
-
-def _whole(kind: str | None, body: bytes) -> tuple[str | None, int, AsyncIterator[bytes]]:
-    async def once() -> AsyncIterator[bytes]:  # the shape of a body that arrives in chunks
-        if body:
-            yield body
-
-    return kind, len(body), once()
 
 
 class _Stream:

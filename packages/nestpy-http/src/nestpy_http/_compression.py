@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -9,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from nestpy_core._metadata import attach
+from nestpy_core import attach_metadata
 
 from ._accept import best_encoding, remembered
 from ._protocol import closed_errors
@@ -40,7 +41,7 @@ def compress(enabled: bool) -> Callable[[F], F]:  # noqa: FBT001  # a decorator 
     """Leave one route out of compression: ``@compress(False)``, for instance where a secret stands beside its input."""
 
     def declare(function: F) -> F:
-        attach(function, "http_compress", value=enabled)
+        attach_metadata(function, "http_compress", value=enabled)
         return function
 
     return declare
@@ -81,26 +82,13 @@ class _Brotli:
         return bytes(self._inner.finish())
 
 
+ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+"""The standard library's module, or the same one for older Pythons."""
+
+
 class _Zstd:
-    """The extra `zstandard`, for Python before 3.14."""
-
     def __init__(self) -> None:
-        zstandard: Any = importlib.import_module("zstandard")
-        self._inner = zstandard.ZstdCompressor(level=3).compressobj()
-        self._block, self._finish = zstandard.COMPRESSOBJ_FLUSH_BLOCK, zstandard.COMPRESSOBJ_FLUSH_FINISH
-
-    def chunk(self, data: bytes) -> bytes:
-        return bytes(self._inner.compress(data) + self._inner.flush(self._block))
-
-    def end(self) -> bytes:
-        return bytes(self._inner.flush(self._finish))
-
-
-class _StandardZstd:
-    """The standard library's, from Python 3.14 on."""
-
-    def __init__(self) -> None:
-        zstd: Any = importlib.import_module("compression.zstd")
+        zstd: Any = importlib.import_module(ZSTD)
         self._inner = zstd.ZstdCompressor(level=3)
 
     def chunk(self, data: bytes) -> bytes:
@@ -113,9 +101,8 @@ class _StandardZstd:
 def available() -> dict[str, Callable[[], Compressor]]:
     """Return the codings that this environment has, the preferred first."""
     found: dict[str, Callable[[], Compressor]] = {}
-    if sys.version_info >= (3, 14):
-        found["zstd"] = _StandardZstd
-    elif importlib.util.find_spec("zstandard"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(ZSTD)
         found["zstd"] = _Zstd
     if importlib.util.find_spec("brotli"):
         found["br"] = _Brotli

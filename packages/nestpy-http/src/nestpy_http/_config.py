@@ -73,7 +73,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         cookie_secrets: the keys of signed cookies, at least 32 bytes each: the first signs, all of them verify.
         sse_keep_alive: seconds after which an idle event stream is sent a comment.
         sse_lifetime: seconds after which an event stream ends, so that its client connects again.
-        runtime_threads: I/O threads of the server; two cost less CPU per request than one.
+        runtime_threads: I/O threads of the server; granian's embedded server, which serves, has one whatever this says.
         backlog: connections that the kernel queues.
         backpressure: connections, idle ones included, that the server holds at once.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -13,9 +14,10 @@ from nestpy_core import ExecutionContext
 from ._answer import ResponseDraft
 from ._body import body_chunks, read_body
 from ._client_address import client_ip
+from ._depth import check_depth
 from ._input import parse_cookies, parse_query
 from ._timing import Timing
-from .errors import BadRequestError
+from .errors import BadRequestError, PreconditionFailedError
 
 __all__ = ("HttpContext", "Request")
 
@@ -83,6 +85,26 @@ class Request:
         """``http`` or ``https``."""
         return str(self._scope.scheme)
 
+    def check_preconditions(self, etag: str | None = None, modified: datetime | None = None) -> None:
+        """Refuse what the client based on another state: lost updates, above all.
+
+        Call it with what is stored before storing something else. ``If-Match`` and ``If-Unmodified-Since`` must
+        hold, ``If-None-Match: *`` wants that there is nothing yet (RFC 9110, section 13.2.2); without any of them
+        every client may go on. For methods that change something; what a GET answers is compared by `etag`.
+
+        Args:
+            etag: the tag of what there is, as ``"v1"`` with its quotes; None where there is nothing.
+            modified: when that was changed last.
+
+        Raises:
+            PreconditionFailedError: one does not hold.
+        """
+        from ._preconditions import refused
+
+        seconds = None if modified is None else modified.timestamp()
+        if refused(self.method, self._scope.headers, etag, seconds) == 412:
+            raise PreconditionFailedError
+
     async def body(self) -> bytes:
         """Return the whole body; read once, however often it is asked for.
 
@@ -101,6 +123,7 @@ class Request:
         """
         body = await self.body()
         try:
+            check_depth(body)
             return msgspec.json.decode(body, type=kind)
         except (ValueError, RecursionError):
             raise BadRequestError("The body is not valid JSON, or not what is expected") from None

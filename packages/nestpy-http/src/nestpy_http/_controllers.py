@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-from nestpy_core import HandlerMarker, HostMarker, Scope, declare_handler, declare_host
-from nestpy_core._metadata import attach, extend
+from nestpy_core import (
+    HandlerMarker,
+    HostMarker,
+    Scope,
+    attach_metadata,
+    declare_handler,
+    declare_host,
+    extend_metadata,
+)
 from nestpy_core.errors import DefinitionError
 
 from ._answer import check_header
@@ -29,6 +36,7 @@ __all__ = (
     "version",
 )
 
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 C = TypeVar("C", bound=type)
@@ -64,6 +72,11 @@ class RouteMarker(HandlerMarker, frozen=True, kw_only=True):
     def word(self) -> str:  # type: ignore[override]  # each verb has its own
         """The decorator as users write it."""
         return f"@{self.method.lower()}"
+
+    @property
+    def safe(self) -> bool:
+        """Whether the method only reads."""
+        return self.method in SAFE_METHODS
 
 
 class SseMarker(RouteMarker, frozen=True, kw_only=True):
@@ -161,7 +174,7 @@ def version(*versions: str) -> Callable[[F], F]:
     given = _versions("@version", versions)
 
     def declare(function: F) -> F:
-        attach(function, "http_versions", given)
+        attach_metadata(function, "http_versions", given)
         return function
 
     return declare
@@ -185,7 +198,7 @@ def http_code(status: int) -> Callable[[F], F]:
         )
 
     def declare(function: F) -> F:
-        attach(function, "http_code", status)
+        attach_metadata(function, "http_code", status)
         return function
 
     return declare
@@ -200,7 +213,7 @@ def timeout(seconds: float) -> Callable[[T], T]:
         raise DefinitionError(f"`@timeout({seconds})` must be a number of seconds, or 0 for none.")
 
     def declare(target: T) -> T:
-        attach(target, "http_timeout", float(seconds))
+        attach_metadata(target, "http_timeout", float(seconds))
         return target
 
     return declare
@@ -215,7 +228,7 @@ def header(name: str, value: str) -> Callable[[F], F]:
     lowered = check_header(name, value)
 
     def declare(function: F) -> F:
-        extend(function, "http_headers", ((lowered, value),))
+        extend_metadata(function, "http_headers", ((lowered, value),))
         return function
 
     return declare

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nestpy_core import Compiler, EdgeEntry, Graph, Handler, Transport
-from nestpy_core._verify import needs_of, reachable
-from nestpy_core.contracts import Endpoint
+from nestpy_core import Compiler, EdgeEntry, Graph, Handler, Record, Transport, needs_of, reachable
+from nestpy_core.contracts import Endpoint, Operation
 from nestpy_core.errors import ConfigurationError, Problem
 
 from ._answer import Answers, Ready, Response
@@ -20,14 +18,13 @@ from ._client_address import TrustedProxies, networks
 from ._config import HttpConfig
 from ._context import Request
 from ._controllers import ControllerMarker, RouteMarker, SseMarker
-from ._cors import Cors, cors_problems
 from ._endpoint import endpoint_handler
-from ._events import EventSender
 from ._gate import Gate
 from ._head import head_of
 from ._intake import Intake
 from ._kernel import Kernel
 from ._module import HttpModule
+from ._parameters import Place
 from ._preset import Preset, StandardPreset
 from ._request_shape import MAX_TARGET, METHODS, TARGET_TOO_LONG, RequestShape
 from ._route import HandlerRouteCode, UnmatchedCode
@@ -35,16 +32,18 @@ from ._router import UNSAFE, Route, Router, Template, join
 from ._schema import Schemas
 from ._security_headers import security_headers
 from ._shape import Bounds
-from ._shaping import is_stream, result_problems, shaped
+from ._shaping import is_shaped, is_stream, result_problems, shaped
 from ._signed_cookies import SignedCookies, secret_problem
 from ._timing import timed
-from ._tls import half_pair
 from ._versions import VersionReader, choice, versions_of
 from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
 
+if TYPE_CHECKING:
+    from ._cors import Cors
+    from ._events import EventSender
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class MountedRoute:
+
+class MountedRoute(Record, frozen=True):
     """One route as it will be served.
 
     Attributes:
@@ -55,6 +54,7 @@ class MountedRoute:
         arguments: where each argument comes from.
         version: the version of the app that it belongs to, where requests name it in a header; None for all.
         host: the host that requests must be for; None for any.
+        release: the version that it belongs to, wherever requests name it.
     """
 
     method: str
@@ -64,6 +64,7 @@ class MountedRoute:
     arguments: tuple[Argument, ...]
     version: str | None = None
     host: str | None = None
+    release: str | None = None
 
     @property
     def label(self) -> str:
@@ -77,9 +78,11 @@ class HttpEdge:
 
     Attributes:
         rsgi: answers one request in the RSGI shape, once the app has started; `compile` makes it.
+        closers: what the kernel lets stand around each protocol; empty until the app drains.
     """
 
     name = "http"
+    mounts_endpoints = True
     rsgi: Route
 
     def __init__(self, graph: Graph) -> None:
@@ -88,7 +91,7 @@ class HttpEdge:
         config = self.config
         bounds = Bounds(config.max_string_length, config.max_list_length, refuse_unknown=not config.allow_unknown)
         self.schemas = Schemas(graph, bounds, strict_json=config.strict_json)
-        self.cors = Cors(self.config) if self.config.cors_origins else None
+        self.cors = self._cors() if self.config.cors_origins else None
         self.answers = Answers(
             self._base_headers(),
             self.schemas.encode,
@@ -96,10 +99,16 @@ class HttpEdge:
             _preset(self.config.errors),
             lean=self.config.lean_headers,
         )
+        self.closers: list[Callable[[Any, Any], Any]] = []
         self.routes: list[MountedRoute] = []
         self.router = Router()
         self._problems: list[Problem] = []
         self._read()
+
+    def _cors(self) -> Cors:
+        from ._cors import Cors
+
+        return Cors(self.config)
 
     def _base_headers(self) -> list[tuple[str, str]]:
         headers = security_headers(self.config)
@@ -110,8 +119,7 @@ class HttpEdge:
     def verify(self) -> Iterable[Problem]:
         """Return what is wrong with routes, parameters and results."""
         yield from self._problems
-        for rule, hint in cors_problems(self.config):
-            yield ConfigurationError("http.cors_origins", rule, hints=(hint,))
+        yield from self._cors_problems()
         for name, value in self.answers.base:
             if not value.isprintable() or not value.isascii():
                 yield ConfigurationError("http", f"holds a value of `{name}` that HTTP does not allow.")
@@ -126,9 +134,22 @@ class HttpEdge:
             )
         yield from self._collisions()
         yield from self._secret_problems()
-        half = half_pair(self.config)
-        if half is not None:
-            yield half
+        yield from self._tls_problems()
+
+    def _cors_problems(self) -> Iterator[Problem]:
+        if self.config.cors_origins:
+            from ._cors import cors_problems
+
+            for rule, hint in cors_problems(self.config):
+                yield ConfigurationError("http.cors_origins", rule, hints=(hint,))
+
+    def _tls_problems(self) -> Iterator[Problem]:
+        if self.config.tls_cert or self.config.tls_key:
+            from ._tls import half_pair
+
+            half = half_pair(self.config)
+            if half is not None:
+                yield half
 
     def _secret_problems(self) -> Iterator[Problem]:
         secrets = self.config.cookie_secrets.reveal()
@@ -139,11 +160,13 @@ class HttpEdge:
         if not secrets and not late and self._signs():
             yield ConfigurationError(
                 "http.cookie_secrets",
-                "is required: `SignedCookies` is injected",
+                "is required: cookies are signed",
                 hints=("set `NESTPY_HTTP__COOKIE_SECRETS` to a list of secrets",),
             )
 
     def _signs(self) -> bool:
+        if any(argument.place is Place.SIGNED_COOKIE for route in self.routes for argument in route.arguments):
+            return True
         asked = [binding for bindings in self.graph.injected.values() for binding in bindings]
         used = [binding for one in self.graph.bindings for _, binding in one.dependencies()]
         return any(binding.token is SignedCookies for binding in (*asked, *used))
@@ -155,6 +178,20 @@ class HttpEdge:
                 self._mount_versions(reader, handler, host, marker)
         for endpoint in self.graph.endpoints:
             self._mount_endpoint(endpoint)
+        for operation in self.graph.operations:
+            if operation.path:
+                self._mount_operation(reader, operation)
+
+    def _mount_operation(self, reader: ArgumentReader, operation: Operation) -> None:
+        from ._operations import operation_handler, operation_marker
+
+        marker = operation_marker(operation)
+        found = operation_handler(self.graph, operation, marker)
+        if isinstance(found, Problem):
+            self._problems.append(found)
+            return
+        prefix = "" if self._is_excluded(marker.path) else self.config.prefix
+        self._mount(reader, found, marker, join(prefix, marker.path), None, None)
 
     def _mount_versions(
         self, reader: ArgumentReader, handler: Handler, host: ControllerMarker, marker: RouteMarker
@@ -170,11 +207,8 @@ class HttpEdge:
         own = join(host.path, marker.path)
         prefix = "" if self._is_excluded(own) else self.config.prefix
         for version in versions or (None,):
-            if self.config.versioning == "uri":
-                path = join(prefix, "" if version is None else f"v{version}", own)
-                self._mount(reader, handler, marker, path, None, host.on)
-            else:
-                self._mount(reader, handler, marker, join(prefix, own), version, host.on)
+            named = version is not None and self.config.versioning == "uri"
+            self._mount(reader, handler, marker, join(prefix, f"v{version}" if named else "", own), version, host.on)
 
     def _is_excluded(self, path: str) -> bool:
         return any(
@@ -204,7 +238,8 @@ class HttpEdge:
             self._problems.append(problem)
         events = isinstance(marker, SseMarker)
         self._problems.extend(result_problems(handler, method, self.config, self.schemas, events=events))
-        self.routes.append(MountedRoute(method, template, handler, marker, tuple(arguments), version, host))
+        asked = None if self.config.versioning == "uri" else version
+        self.routes.append(MountedRoute(method, template, handler, marker, tuple(arguments), asked, host, version))
 
     def _result_problem(self, handler: Handler) -> RouteError | None:
         if handler.returns in (inspect.Parameter.empty, None, str, bytes) or may_be_response(handler.returns):
@@ -215,13 +250,13 @@ class HttpEdge:
 
     def _mount_endpoint(self, endpoint: Endpoint) -> None:
         found = endpoint_handler(endpoint, self.graph)
-        if isinstance(found, RouteError):
+        if isinstance(found, Problem):
             self._problems.append(found)
             return
-        handler, argument = found
+        handler, arguments = found
         path = join("" if self._is_excluded(endpoint.path) else self.config.prefix, endpoint.path)
         for method in endpoint.methods:
-            self.routes.append(MountedRoute(method, Template.parse(path), handler, None, (argument,)))
+            self.routes.append(MountedRoute(method, Template.parse(path), handler, None, arguments))
 
     def _collisions(self) -> Iterator[RouteError]:
         owners: dict[tuple[str, str, str | None, str | None], MountedRoute] = {}
@@ -245,9 +280,8 @@ class HttpEdge:
         intake = Intake.of(self.config)
         gate = Gate(self.graph, self.config, self.answers)
         functions: dict[tuple[str, str], list[tuple[MountedRoute, Route]]] = {}
-        events = EventSender(self.schemas.encode, self.config.sse_keep_alive, self.config.sse_lifetime)
         for route in self.routes:
-            route_code = HandlerRouteCode(
+            route_code = self._code_class(route)(
                 self.answers,
                 self.schemas,
                 intake,
@@ -259,40 +293,52 @@ class HttpEdge:
                 carries=any(binding.token is Request for binding in reachable(needs_of(route.handler, self.graph))),
                 gate=gate,
                 sheds=route.marker is not None,
-                events=events if isinstance(route.marker, SseMarker) else None,
+                shaped=is_shaped(route.handler, self.config),
+                events=self._events if isinstance(route.marker, SseMarker) else None,
             )
             marker = route.marker or RouteMarker(method=route.method, path=route.template.text)
             compiled = compiler.handler(route.handler, marker, route_code).function
-            function = shaped(compiled, route.handler, self.config)
+            function = shaped(compiled, route.handler, self.config, self.answers)
+            if function is not compiled and route_code.calls is not None:
+                from ._observed import observed
+
+                function = observed(function, route_code.calls)
             functions.setdefault((route.method, route.template.shape), []).append((route, function))
         intercepted = bool(self.graph.global_layers.get("interceptors"))
         code = UnmatchedCode(self.answers, self.schemas, intake, self._not_matched, intercepted=intercepted)
         unmatched = compiler.unmatched(code).function
         versions = VersionReader(self.config)
-        for (method, _), several in functions.items():
+        for (method, shape), several in functions.items():
             choices = [(route.host, route.version, function) for route, function in several]
-            self.router.add(method, several[0][0].template, choice(choices, versions, unmatched))
-        self._add_heads()
+            chosen = choice(choices, versions, unmatched)
+            self.router.add(method, several[0][0].template, chosen)
+            if method == "GET" and ("HEAD", shape) not in functions:
+                self.router.add("HEAD", several[0][0].template, head_of(chosen))
         proxies = TrustedProxies(self.config.trusted_proxies) if self.config.trusted_proxies else None
-        kernel = Kernel(self.router, unmatched, shape=self._shape(), cors=self.cors, proxies=proxies).compile()
+        kernel = Kernel(
+            self.router, unmatched, closers=self.closers, shape=self._shape(), cors=self.cors, proxies=proxies
+        ).compile()
         compiler.functions.append(kernel)
         self.rsgi = timed(kernel.function) if self.config.server_timing else kernel.function
+
+    def _code_class(self, route: MountedRoute) -> type[HandlerRouteCode]:
+        operation: Operation | None = getattr(route.marker, "operation", None)
+        if operation is None:
+            return HandlerRouteCode
+        from ._operations import OperationCode
+
+        return type("OperationCode", (OperationCode,), {"operation": operation})
+
+    @functools.cached_property
+    def _events(self) -> EventSender:
+        from ._events import EventSender
+
+        return EventSender(self.schemas.encode, self.config.sse_keep_alive, self.config.sse_lifetime)
 
     def _shape(self) -> RequestShape | None:
         config = self.config
         wanted = config.strict_headers or config.hosts
         return RequestShape(config.hosts, strict=config.strict_headers) if wanted else None
-
-    def _add_heads(self) -> None:
-        """Serve HEAD wherever GET is served and HEAD is not, through the GET route's own function."""
-        own = {route.template.shape for route in self.routes if route.method == "HEAD"}
-        gets = [route for route in self.routes if route.method == "GET" and route.template.shape not in own]
-        for route in gets:
-            path = route.template.text
-            found = self.router.static["GET"].get(path) or self.router.find("GET", path)
-            function = found[0] if isinstance(found, tuple) else found
-            if function is not None:
-                self.router.add("HEAD", route.template, head_of(function))
 
     # -- serve
 

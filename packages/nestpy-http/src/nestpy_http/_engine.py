@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ._router import Route
     from ._tls import TlsFiles
 
-_CLOSE = ("connection", "close")
 _MAX_HEADERS = 64 * 1024
 
 
@@ -80,10 +79,6 @@ class Engine:
             cause = self.ended.exception() if self.ended.done() else None
             raise NestPyError("The HTTP server did not start") from cause
 
-    def close_connections(self) -> None:
-        """Tell each client with its next answer that the connection ends there."""
-        self._target.answer = _closing(self._target.answer)
-
     def ask_to_stop(self) -> None:
         """Accept no more, close idle connections, finish what runs."""
         self._server.stop()  # type: ignore[no-untyped-call]  # granian's own
@@ -131,56 +126,8 @@ class _Target:
     """What granian calls: the kernel itself, without the app around it."""
 
     def __init__(self, answer: Route) -> None:
-        self.answer = answer
         self.entered = asyncio.Event()
+        self.__rsgi__ = answer  # a method around it would cost every request half of what routing does
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.entered.set()
-
-    def __rsgi__(self, scope: Any, protocol: Any) -> Any:
-        return self.answer(scope, protocol)
-
-
-def _closing(answer: Route) -> Route:
-    """Return *answer* with ``Connection: close`` on everything it sends over HTTP/1."""
-
-    def closing(scope: Any, protocol: Any) -> Any:
-        return answer(scope, protocol if scope.http_version == "2" else _ClosingProtocol(protocol))
-
-    return cast("Route", closing)
-
-
-class _ClosingProtocol:
-    """An RSGI protocol that adds ``Connection: close`` to its answer."""
-
-    __slots__ = ("_inner",)
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __call__(self) -> Any:
-        return self._inner()
-
-    def __aiter__(self) -> Any:
-        return self._inner.__aiter__()
-
-    def client_disconnect(self) -> Any:
-        return self._inner.client_disconnect()
-
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> Any:
-        return self._inner.response_empty(status, [*headers, _CLOSE])
-
-    def response_str(self, status: int, headers: list[tuple[str, str]], body: str) -> Any:
-        return self._inner.response_str(status, [*headers, _CLOSE], body)
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> Any:
-        return self._inner.response_bytes(status, [*headers, _CLOSE], body)
-
-    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> Any:
-        return self._inner.response_file(status, [*headers, _CLOSE], file)
-
-    def response_file_range(self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int) -> Any:
-        return self._inner.response_file_range(status, [*headers, _CLOSE], file, start, end)
-
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Any:
-        return self._inner.response_stream(status, [*headers, _CLOSE])

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import enum
 import inspect
-from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from nestpy_core import FromContext, Handler, Source
 from nestpy_core.contracts import EndpointRequest
 
 from ._arguments import FORM_PLACES, Argument, check_unread, explain
-from ._body import body_chunks, body_type, late, patience, read_body
+from ._body import body_chunks, body_type, patience, read_body, unread
 from ._client_address import ClientIp, client_ip
 from ._context import Request
 from ._deadlines import LIMIT
@@ -24,9 +23,10 @@ from ._form import check_urlencoded, urlencoded
 from ._input import check_json, has_body, parse_cookies, query_values
 from ._intake import JSON, Intake
 from ._parameters import Place
-from ._schema import BOOLEANS, is_collection
+from ._schema import BOOLEANS, is_collection, optional_inner
 from ._shape import BoundedDecoder
 from ._violations import pipe_error
+from ._whole_numbers import mended
 
 MAX_DIGITS = 4
 """Bodies of fewer than 10,000 bytes are read in one await; the rate of longer ones is watched chunk by chunk."""
@@ -45,6 +45,8 @@ class Extraction:
         entry: writes an expression for the request's entry in the table of running requests.
         shares: whether the function has a context that knows the body too.
         carrier: writes an expression for the `Request`.
+        signed: writes an expression for what reads signed cookies.
+        resume: writes what follows upon a body that was read.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Extraction:
         entry: Callable[[Source], str],
         shares: bool,
         carrier: Callable[[type, Source], str],
+        signed: Callable[[Source], str],
+        resume: Callable[[Source], None],
     ) -> None:
         self._handler = handler
         self._arguments = arguments
@@ -65,6 +69,14 @@ class Extraction:
         self._entry = entry
         self._shares = shares
         self._carrier = carrier
+        self._signed = signed
+        self._resume = resume
+
+    @property
+    def reads(self) -> bool:
+        """Whether it waits for a body."""
+        places = {argument.place for argument in self._arguments}
+        return not places.isdisjoint((Place.BODY, *FORM_PLACES))
 
     def write(self, out: Source, pipes: Any) -> dict[str, str]:
         """Write the extraction; return an expression for each parameter."""
@@ -85,10 +97,15 @@ class Extraction:
                 for argument in converted:
                     name = argument.parameter.name
                     expressions[name] = self._convert(argument, raw[name], out)
-            with out.block(f"except {out.constant(INPUT_ERRORS, 'input_errors')}:"):
-                plans = out.constant(tuple(self._arguments), "arguments")
+            refused = out.constant(INPUT_ERRORS, "input_errors")
+            with out.block(f"except {refused}:"):
+                plans = out.constant(tuple(one for one in self._arguments if one.place is not None), "arguments")
                 given = ", ".join(f"{name!r}: {variable}" for name, variable in raw.items())
-                out.line(f"raise {out.constant(explain, 'explain')}({plans}, {{{given}}}) from None")
+                if any(one.place is Place.BODY for one in converted):
+                    mend = f"{out.constant(mended, 'mended')}({plans}, {{{given}}}, {refused})"
+                    out.line(f"{', '.join(expressions[one.parameter.name] for one in converted)}, = {mend}")
+                else:
+                    out.line(f"raise {out.constant(explain, 'explain')}({plans}, {{{given}}}) from None")
         for argument in self._arguments:
             if argument.place is not None and argument.make is None:
                 expressions[argument.parameter.name] = raw[argument.parameter.name]
@@ -100,7 +117,12 @@ class Extraction:
         read = {argument.name for argument in self._arguments if argument.place is Place.PATH}
         for name, position in self._positions.items():
             if name not in read:
-                out.line(f"{out.constant(check_unread, 'check_unread')}({name!r}, segments[{position}])")
+                self._check_unread(name, f"segments[{position}]", out)
+
+    def _check_unread(self, name: str, segment: str, out: Source) -> None:
+        # Letters and digits alone, which C tells, are no segment that would be refused.
+        with out.block(f"if not {segment}.isalnum():"):
+            out.line(f"{out.constant(check_unread, 'check_unread')}({name!r}, {segment})")
 
     def _carried(self, argument: Argument, out: Source) -> str:
         if argument.kind is EndpointRequest:
@@ -147,6 +169,9 @@ class Extraction:
             parse = out.constant(parse_cookies, "parse_cookies")
             cookies = self._once(out, "cookies", f"{parse}({headers}.get('cookie'))")
             return f"{cookies}.get({name!r})"
+        if argument.place is Place.SIGNED_COOKIE:
+            kind = out.constant(optional_inner(argument.kind)[0], f"kind_{argument.parameter.name}")
+            return f"{self._signed(out)}(context, {name!r}, {kind})"
         if argument.place in FORM_PLACES:
             return self._form(argument, headers, out)
         if argument.streams:
@@ -188,19 +213,20 @@ class Extraction:
         with out.block(f"if {small} and {plain}:"):
             entry = out.fresh("entry")
             out.line(f"{entry} = {self._entry(out)}")
-            own, seconds = out.fresh("own"), repr(patience(0, self._intake))
+            own, seconds = out.fresh("own"), out.constant(patience(0, self._intake), "grace")
             if digits == MAX_DIGITS:
                 wait = out.constant(partial(patience, intake=self._intake), "patience")
                 seconds = f"{seconds} if len(length) < {MAX_DIGITS} else {wait}(int(length))"
             out.line(f"{own}, {entry}[{LIMIT}] = {entry}[{LIMIT}], {seconds}")
             with out.block("try:"):
                 out.line("body = await protocol()")
-            with out.block(f"except {out.constant(CancelledError, 'CancelledError')}:"):
-                out.line(f"raise {out.constant(late, 'late')}({entry}, {own}) from None")
+            with out.block("except BaseException as failed:"):
+                out.line(f"raise {out.constant(unread, 'unread')}(failed, {entry}, {own}) from None")
             out.line(f"{entry}[{LIMIT}] = {own}")
         with out.block("else:"):
             counted = out.constant(read_body, "read_body")
             out.line(f"body = await {counted}({headers}, protocol, {self._intake.limit}, {self._bounds(out)})")
+        self._resume(out)
 
     # -- forms
 
@@ -230,6 +256,7 @@ class Extraction:
         given = f"{out.constant(self._intake, 'intake')}, {out.constant(names, 'file_names')}"
         out.line(f"multipart = stack.enter_context({make}({given}))")
         out.line(f"await multipart.read({headers}, protocol, {self._entry(out)})")
+        self._resume(out)
         out.line("form = multipart.fields")
         out.line("files = multipart.files")
 
@@ -245,7 +272,7 @@ class Extraction:
                 continue
             variable = raw[argument.parameter.name]
             if argument.place is Place.PATH:
-                out.line(f"{out.constant(check_unread, 'check_unread')}({argument.name!r}, {variable})")
+                self._check_unread(argument.name, variable, out)
             self._pipe(out, pipes, variable, argument, may_be_absent=argument.place is not Place.PATH)
 
     def _piped_bodies(self, out: Source, pipes: Any, expressions: dict[str, str]) -> None:
@@ -299,12 +326,14 @@ class Extraction:
             if piped or argument.place is not Place.PATH:
                 digits = f"{raw}.__class__ is str and {digits}"
             return f"int({raw}) if {digits} else {make}({raw})"
+        if argument.kind is str and argument.place is Place.PATH and not piped:
+            return f"{raw} if {raw}.isalnum() else {make}({raw})"
         return f"{make}({raw})"
 
 
 def _is_made(argument: Argument) -> bool:
     """Say whether pipes see what was made of the body rather than a text."""
-    return argument.place in (Place.BODY, Place.FILE) or argument.whole
+    return argument.place in (Place.BODY, Place.FILE, Place.SIGNED_COOKIE) or argument.whole
 
 
 def _is_mutable(default: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import mimetypes
 import os
 import re
@@ -13,18 +12,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from nestpy_core import Record
+
 from ._answer import BYTES, Answers, Headers, ResponseDraft, check_header, check_status
-from ._etag import matches
 from ._file_response import FileResponse
+from ._preconditions import refused
 from ._protocol import CHUNK, closed_errors
-from ._ranges import not_modified_since, parse_ranges, still_same
-from .errors import HttpError, NotFoundError, ResponseError
+from ._ranges import parse_ranges, still_same
+from .errors import HttpError, NotFoundError, PreconditionFailedError, ResponseError
 
 _UNNAMEABLE = re.compile(r'[\x00-\x1f\x7f"\\/]')
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Record, frozen=True):
     """A file as it stood when its answer began."""
 
     path: str
@@ -84,7 +84,7 @@ class FileSender:
 
         Raises:
             NotFoundError: there is no such file.
-            HttpError: 416, no range can be satisfied.
+            HttpError: 416, no range can be satisfied; 412, a precondition does not hold.
         """
         if not isinstance(result, FileResponse):
             return self._answers.send(protocol, result, status, extra, draft)
@@ -93,10 +93,13 @@ class FileSender:
         check_status(code)
         headers = self._headers(result, found, draft)
         asked = scope.headers
-        if code == 200 and scope.method in {"GET", "HEAD"} and _unchanged(asked, found):
+        refusal = refused(scope.method, asked, _tag(headers), found.modified) if code == 200 else None
+        if refusal == 412:
+            raise PreconditionFailedError
+        if refusal == 304:
             protocol.response_empty(304, [pair for pair in headers if not pair[0].startswith("content-")])
             return 304
-        ranges = _ranges(asked, found) if code == 200 and scope.method == "GET" else None
+        ranges = _ranges(asked, found, _tag(headers)) if code == 200 and scope.method == "GET" else None
         if ranges is None and not found.size:
             protocol.response_bytes(code, headers, b"")  # granian knows no empty range
             return code
@@ -133,18 +136,15 @@ class FileSender:
         return 206
 
 
-def _unchanged(asked: Any, found: _Found) -> bool:
-    """Say whether the client's copy is still good (RFC 9110, section 13.2.2)."""
-    held = asked.get("if-none-match")
-    if held is not None:
-        return matches(held, found.tag)
-    return not_modified_since(asked.get("if-modified-since"), found.modified)
+def _tag(headers: Headers) -> str:
+    """Return the tag that is sent: the file's, or the handler's own."""
+    return next(value for name, value in headers if name == "etag")
 
 
-def _ranges(asked: Any, found: _Found) -> list[tuple[int, int]] | None:
+def _ranges(asked: Any, found: _Found, tag: str) -> list[tuple[int, int]] | None:
     """Return what of a file is asked for; None for all of it."""
     wanted = asked.get("range")
-    if wanted is None or not still_same(asked.get("if-range"), found.tag, formatdate(found.modified, usegmt=True)):
+    if wanted is None or not still_same(asked.get("if-range"), tag, formatdate(found.modified, usegmt=True)):
         return None
     return parse_ranges(wanted, found.size)
 

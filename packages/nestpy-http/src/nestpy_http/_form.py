@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from msgspec import inspect as msgspec_inspect
 
-from nestpy_core._violations import Failure, failure_of
+from nestpy_core import Failure, failure_of
 
 from ._shape import HIGHEST, LOWEST
 from ._upload import Upload

@@ -14,6 +14,7 @@ from ._answer import Answers
 from ._config import HttpConfig
 from ._csrf import UNSAFE_METHODS, Csrf
 from ._deadlines import Ended, RunningRequests, StreamingProtocol, current_task_code
+from ._signed_cookies import SignedCookies
 from .errors import ServiceUnavailableError
 
 logger = logging.getLogger("nestpy.http")
@@ -29,6 +30,7 @@ class Gate:
         self._graph = graph
         self._config = config
         self._answers = answers
+        self._requests = graph.bindings_of(RunningRequests)[0]
         self._csrf = Csrf(config.cors_origins if config.cors_credentials else ())
         busy = ServiceUnavailableError("Too many requests are running")
         late = ServiceUnavailableError("The request took too long")
@@ -36,7 +38,16 @@ class Gate:
         self._late = answers.ready(answers.problem(late))
 
     def around(
-        self, out: Source, *, label: str, method: str, seconds: float | None, sheds: bool, streams: bool, observed: bool
+        self,
+        out: Source,
+        *,
+        label: str,
+        method: str,
+        seconds: float | None,
+        sheds: bool,
+        streams: bool,
+        reads: bool,
+        observed: bool,
     ) -> contextlib.AbstractContextManager[None]:
         """Write the gate of one route.
 
@@ -47,6 +58,7 @@ class Gate:
             seconds: its own deadline; None for the app's, 0 for none.
             sheds: whether it is refused when too many requests run; probes are not.
             streams: whether its answer may stream, which ends the deadline.
+            reads: whether it waits for a body, which others need not wait for.
             observed: whether instruments read ``outcome``.
         """
         table = self._running(out, "table")
@@ -55,14 +67,30 @@ class Gate:
             self._admit(out, table, outcome)
         if self._config.csrf and method in UNSAFE_METHODS:
             self._check_site(out, outcome)
-        return self._bounded(out, table, label, self._seconds(seconds, out), streams=streams, outcome=outcome)
+        left = [f"{table}.pop(protocol, None)" if streams or reads else f"del {table}[protocol]"]
+        if reads:
+            parked = self._running(out, "parked")
+            left += [f"if {parked}:", f"    {parked}.pop(protocol, None)"]
+        return self._bounded(
+            out, table, label, self._seconds(seconds, out), streams=streams, left=left, outcome=outcome
+        )
 
     def entry(self, out: Source) -> str:
         """Return an expression for the running request's entry in the table."""
         return f"{self._running(out, 'table')}[protocol]"
 
+    def resume(self, out: Source) -> None:
+        """Write what takes a request back among those that run, once its slow body has come."""
+        parked = self._running(out, "parked")
+        with out.block(f"if {parked} and protocol in {parked}:"):
+            out.line(f"await {self._running(out, 'unpark')}(protocol)")
+
+    def signed(self, out: Source) -> str:
+        """Return an expression for what reads signed cookies."""
+        return out.method(self._graph.bindings_of(SignedCookies)[0], "get")
+
     def _running(self, out: Source, attribute: str) -> str:
-        return out.method(self._graph.bindings_of(RunningRequests)[0], attribute)
+        return out.method(self._requests, attribute)
 
     def _seconds(self, own: float | None, out: Source) -> str:
         seconds = float(self._config.request_timeout if own is None else own)
@@ -87,7 +115,7 @@ class Gate:
 
     @contextlib.contextmanager
     def _bounded(
-        self, out: Source, table: str, label: str, seconds: str, *, streams: bool, outcome: str
+        self, out: Source, table: str, label: str, seconds: str, *, streams: bool, left: list[str], outcome: str
     ) -> Iterator[None]:
         if streams:
             out.line(f"protocol = {out.constant(StreamingProtocol, 'StreamingProtocol')}(protocol, {table})")
@@ -102,7 +130,8 @@ class Gate:
                 out.line("raise")
             out.line(f"{outcome}{out.constant(self._end, 'end')}(protocol, {why}, {out.constant(label, 'label')})")
         with out.block("finally:"):
-            out.line(f"{table}.pop(protocol, None)" if streams else f"del {table}[protocol]")
+            for line in left:
+                out.line(line)
 
     def _end(self, protocol: Any, why: Ended, label: str) -> int:
         if why is Ended.GONE:

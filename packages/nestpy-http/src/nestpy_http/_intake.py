@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from nestpy_core import DefinitionError
-from nestpy_core._metadata import attach, read
+from msgspec.structs import replace
+
+from nestpy_core import DefinitionError, Record, attach_metadata, read_metadata
 
 from ._config import HttpConfig
 
@@ -19,8 +19,7 @@ JSON = "application/json"
 MSGPACK = ("application/msgpack", "application/vnd.msgpack")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(Record, frozen=True):
     """What one route takes.
 
     Attributes:
@@ -64,13 +63,13 @@ class Intake:
 
     def of_route(self, function: Any) -> Intake:
         """Return what a route's decorators make of it."""
-        changes = dict(read(function, "http_intake", {}))
-        return dataclasses.replace(self, **changes) if changes else self
+        changes = dict(read_metadata(function, "http_intake", {}))
+        return replace(self, **changes) if changes else self
 
 
 def consumed_by(function: Any) -> tuple[str, ...]:
     """Return the media types that a route decodes."""
-    found: tuple[str, ...] = read(function, "http_intake", {}).get("consumes", (JSON,))
+    found: tuple[str, ...] = read_metadata(function, "http_intake", {}).get("consumes", (JSON,))
     return found
 
 
@@ -102,7 +101,7 @@ def consumes(*media_types: str) -> Callable[[C], C]:
 
 def _changing(changes: dict[str, Any]) -> Callable[[C], C]:
     def decorate(function: C) -> C:
-        attach(function, "http_intake", {**read(function, "http_intake", {}), **changes})
+        attach_metadata(function, "http_intake", {**read_metadata(function, "http_intake", {}), **changes})
         return function
 
     return decorate

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from nestpy_core import Source
-from nestpy_core._source import CompiledFunction
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nestpy_core import CompiledFunction, Source
 
 from ._client_address import TrustedProxies
-from ._cors import Cors
 from ._request_shape import MAX_TARGET, TARGET_TOO_LONG, RequestShape
 from ._router import Route, Router
+
+if TYPE_CHECKING:
+    from ._cors import Cors
 
 
 class Kernel:
@@ -21,6 +25,7 @@ class Kernel:
         unmatched: answers where there is none; its third argument is None, or what to answer with.
         shape: checks the headers of every request; None leaves them alone.
         cors: grants other origins; None grants none.
+        closers: what stands around the protocol of every request: nothing, until the app drains.
         proxies: whose forwarding headers are believed; None believes nobody.
     """
 
@@ -29,12 +34,14 @@ class Kernel:
         router: Router,
         unmatched: Route,
         *,
+        closers: list[Callable[[Any, Any], Any]],
         shape: RequestShape | None,
         cors: Cors | None,
         proxies: TrustedProxies | None,
     ) -> None:
         self._router = router
         self._unmatched = unmatched
+        self._closers = closers
         self._shape = shape
         self._cors = cors
         self._proxies = proxies
@@ -44,6 +51,9 @@ class Kernel:
         """Return the kernel."""
         out = self._out
         with out.block("def kernel(scope, protocol):"):
+            closers = out.constant(self._closers, "closers")
+            with out.block(f"if {closers}:"):
+                out.line(f"protocol = {closers}[0](scope, protocol)")
             out.line("method = scope.method")
             out.line("path = scope.path")
             if self._shape is not None or self._cors is not None:
@@ -94,11 +104,11 @@ class Kernel:
         out = self._out
         with out.block(f"if len(path) > {MAX_TARGET}:"):
             out.line(f"return {self._refuse(out.constant(TARGET_TOO_LONG, 'too_long'))}")
-        out.line(f"by_length = {out.constant(self._router.shapes, 'shapes')}.get(method)")
+        out.line(f"by_length = {out.constant(self._router.finders(), 'finders')}.get(method)")
         with out.block("if by_length is not None:"):
             out.line("segments = path.split('/')")
-            with out.block("for shape in by_length.get(len(segments), ()):"):
-                out.line("route = shape.routes.get(shape.key(segments))")
+            with out.block("for key, find in by_length.get(len(segments), ()):"):
+                out.line("route = find(key(segments))")
                 with out.block("if route is not None and segments[-1]:"):
                     out.line("return route(scope, protocol, segments)")
 

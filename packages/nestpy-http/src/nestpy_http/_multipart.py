@@ -63,7 +63,7 @@ class MultipartForm:
             RequestTimeoutError: it comes too slowly.
         """
         parser = self._parser(headers)
-        chunks = body_chunks(headers, protocol, self._intake.upload_limit, self._intake, entry)
+        chunks = body_chunks(headers, protocol, self._intake.upload_limit, self._intake, entry, parks=True)
         try:
             await self._feed(parser, chunks)
         except FormParserError:

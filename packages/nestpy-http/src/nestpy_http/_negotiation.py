@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from nestpy_core._metadata import attach
+from nestpy_core import Record, attach_metadata
 from nestpy_core.contracts import EndpointAnswer
 from nestpy_core.errors import DefinitionError
 
@@ -37,7 +36,7 @@ def produces(*media_types: str) -> Callable[[F], F]:
         check_header("content-type", one)
 
     def declare(function: F) -> F:
-        attach(function, "http_produces", media_types)
+        attach_metadata(function, "http_produces", media_types)
         return function
 
     return declare
@@ -53,8 +52,7 @@ def is_json(media_type: str) -> bool:
     return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Representations:
+class Representations(Record, frozen=True):
     """Sends the results of one route in the representation that its request accepts.
 
     Attributes:

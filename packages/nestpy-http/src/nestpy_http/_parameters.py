@@ -6,10 +6,9 @@ import enum
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from nestpy_core._handler import ParameterOptions as CoreOptions
-from nestpy_core._layer import check_layer
+from nestpy_core import ParameterOptions as CoreOptions, check_layer
 
-__all__ = ("Body", "Cookie", "File", "Form", "Header", "Path", "Query", "param")
+__all__ = ("Body", "Cookie", "File", "Form", "Header", "Path", "Query", "SignedCookie", "param")
 
 T = TypeVar("T")
 
@@ -21,6 +20,7 @@ class Place(enum.Enum):
     QUERY = "query"
     HEADER = "header"
     COOKIE = "cookie"
+    SIGNED_COOKIE = "signed cookie"
     BODY = "body"
     FORM = "form"
     FILE = "file"
@@ -44,6 +44,10 @@ Header = Annotated[T, Place.HEADER]
 
 Cookie = Annotated[T, Place.COOKIE]
 """A request cookie."""
+
+SignedCookie = Annotated[T, Place.SIGNED_COOKIE]
+"""What the app itself wrote with `SignedCookies.set` under this name; *T* is any type that msgspec decodes. One that
+was tampered with, has ended or does not fit is as good as none, and its client is told to forget it."""
 
 Body = Annotated[T, Place.BODY]
 """The body, decoded from JSON; a msgspec Struct needs no `Body`. ``Body[bytes]`` is the body as it came,

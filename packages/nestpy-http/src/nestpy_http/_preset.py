@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any, Protocol
 
 from .errors import HttpError
@@ -61,6 +60,8 @@ def title_of(status: int) -> str:
     if status in _TITLES:
         return _TITLES[status]
     try:
+        from http import HTTPStatus
+
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+
+from nestpy_core import Record
 
 from ._headers import Headers
 
@@ -101,8 +102,7 @@ class Transport(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FilePart:
+class FilePart(Record, frozen=True):
     """A file, or its bytes from *start* up to *end*."""
 
     path: str
@@ -110,8 +110,7 @@ class FilePart:
     end: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Record, frozen=True):
     """What a kernel answered; the body is None when it streams."""
 
     status: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
-
 MAX_RANGES = 16
 MAX_HEADER = 1024
 _MAX_DIGITS = 18
@@ -41,15 +39,5 @@ def _is_number(text: str) -> bool:
 
 
 def still_same(header: str | None, tag: str, modified: str) -> bool:
-    """Say whether ``If-Range`` allows ranges: absent, or the very tag, or the very date."""
-    return header is None or header.strip() in {tag, modified}
-
-
-def not_modified_since(header: str | None, seconds: int) -> bool:
-    """Say whether ``If-Modified-Since`` is at or after *seconds* of the epoch; a malformed one says nothing."""
-    if header is None:
-        return False
-    try:
-        return seconds <= parsedate_to_datetime(header).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return False
+    """Say whether ``If-Range`` allows ranges: absent, or the very tag if it is strong, or the very date."""
+    return header is None or (header.strip() in {tag, modified} and not header.strip().startswith("W/"))

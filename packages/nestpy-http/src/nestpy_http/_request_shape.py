@@ -11,8 +11,8 @@ from .errors import BadRequestError, HttpError
 MAX_TARGET = 8 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
-"""The methods of RFC 9110 and RFC 5789; any other that no route declares is 501."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"})
+"""The methods of RFC 9110 and RFC 5789, and QUERY of the HTTP working group; any other without a route is 501."""
 
 TARGET_TOO_LONG = HttpError(f"The target is over {MAX_TARGET} bytes", status=414)
 

@@ -5,26 +5,37 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nestpy_core import Denial, DenialKind, ExecutionContext, FromContext, Handler, Source
-from nestpy_core._metadata import read
-from nestpy_core._names import name_of
+from nestpy_core import DenialKind, ExecutionContext, FromContext, Handler, Source, log_denial, name_of, read_metadata
+from nestpy_core.contracts import EndpointAnswer
+from nestpy_core.errors import DeniedError, DomainError, FailureKind
 
-from ._answer import Answers, Ready, Response
+from ._answer import Answers, Ready, Response, draft_of
 from ._answering import Answering, write_answer
 from ._arguments import Argument
 from ._context import HttpContext, Request
-from ._events import EventSender
 from ._extraction import Extraction
 from ._gate import Gate
 from ._intake import Intake
 from ._parameters import Place
 from ._schema import Schemas
 from ._stream import StreamCutError
-from .errors import ForbiddenError, HttpError, InvalidInputError, TooManyRequestsError, UnauthorizedError
+from .errors import (
+    ForbiddenError,
+    HttpError,
+    InvalidInputError,
+    ServiceUnavailableError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
+
+if TYPE_CHECKING:
+    from ._events import EventSender
 
 logger = logging.getLogger("nestpy.http")
+
+_STATUS_OF_KIND = {FailureKind.NOT_FOUND: 404, FailureKind.CONFLICT: 409, FailureKind.TIMEOUT: 504}
 
 
 class RouteCode:
@@ -33,6 +44,8 @@ class RouteCode:
     signature = "scope, protocol, segments"
     subject = "scope"
     wants_context = False
+    calls: tuple[Any, Any] | None = None
+    """The kinds of call that instruments are told of; None without instruments."""
     _shares = True
 
     def __init__(self, answers: Answers, schemas: Schemas, intake: Intake) -> None:
@@ -58,6 +71,20 @@ class RouteCode:
             return "context.request"
         return f"{out.constant(Request, 'Request')}(scope, protocol, {self._intake.limit})"
 
+    def call(self, out: Source) -> str:
+        """Put the `HttpCall` in the protocol's place, and return it."""
+        from ._observed import HttpCall
+
+        self.calls = self._kinds()
+        build, kinds = out.constant(HttpCall, "HttpCall"), out.constant(self.calls, "kinds")
+        out.line(f"protocol = {build}({kinds}, scope, protocol)")
+        return "protocol"
+
+    def _kinds(self) -> tuple[Any, Any]:
+        from ._observed import unmatched_kinds
+
+        return unmatched_kinds()
+
     def refusal(self, out: Source) -> str:
         """Answer a guard's verdict."""
         return f"{out.constant(self._refuse, 'refuse')}(verdict)"
@@ -75,12 +102,19 @@ class RouteCode:
             logger.error("%s failed: %s", self.name, name_of(type(error.failure)), exc_info=error.failure)
             raise error
         try:
-            if isinstance(error, InvalidInputError):
-                error.status = self._intake.validation_status
-            return self._answers.refuse(protocol, failure_error(error, self.name))
+            answer = failure_error(error, self.name, self._answers.preset.forbidden)
+            if isinstance(answer, InvalidInputError):
+                answer.status = self._intake.validation_status
+            return self._answers.refuse(protocol, answer)
         except Exception:
             logger.exception("%s failed with an answer that cannot be sent", self.name)
             return self._answers.refuse(protocol, HttpError(status=500))
+
+    def shape(self, out: Source, call: str, handler: str) -> None:
+        """Write the shaping of what the result carries; the module is loaded where an instrument asks for it."""
+        from ._shaped_results import shaped_result
+
+        out.line(f"result = {out.constant(shaped_result, 'shaped_result')}(result, {call}, {handler})")
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:
         """Write the extraction of this function's arguments."""
@@ -142,11 +176,14 @@ class HandlerRouteCode(RouteCode):
         carries: bool,
         gate: Gate,
         sheds: bool,
+        shaped: bool = False,
         events: EventSender | None = None,
     ) -> None:
         super().__init__(answers, schemas, intake.of_route(handler.function))
         self.handler = handler
         self._method = method
+        self._template = template
+        self._shaped = shaped
         self._gate = gate
         self._sheds = sheds
         self.name = handler.label
@@ -159,6 +196,7 @@ class HandlerRouteCode(RouteCode):
             for argument in arguments
             if argument.place is None
         )
+        self.wants_context |= any(argument.place is Place.SIGNED_COOKIE for argument in arguments)
         self._shares = self.wants_context or bool(handler.layers.get("guards") or handler.layers.get("interceptors"))
         self.owes_cleanup = any(argument.place is Place.FILE for argument in arguments)
         self._extraction = Extraction(
@@ -169,11 +207,25 @@ class HandlerRouteCode(RouteCode):
             entry=gate.entry,
             shares=self._shares,
             carrier=self.carrier,
+            signed=gate.signed,
+            resume=gate.resume,
         )
         self._answering = Answering(answers, schemas, handler, method, events)
 
     def _handler_name(self, out: Source) -> str:
         return out.constant(self.handler, "handler")
+
+    def call(self, out: Source) -> str:
+        """Give the `HttpCall`: around what shapes the answers of a route it was made by `observed` already."""
+        if not self._shaped:
+            return super().call(out)
+        self.calls = self._kinds()
+        return "protocol.call"
+
+    def _kinds(self) -> tuple[Any, Any]:
+        from ._observed import route_kinds
+
+        return route_kinds(self._method, self._template)
 
     def around(self, out: Source, *, observed: bool) -> contextlib.AbstractContextManager[None]:
         """Write admission, the check of foreign sites and the deadline around everything."""
@@ -182,9 +234,10 @@ class HandlerRouteCode(RouteCode):
             out,
             label=self.name,
             method=self._method,
-            seconds=read(function, "http_timeout", read(host, "http_timeout")),
+            seconds=read_metadata(function, "http_timeout", read_metadata(host, "http_timeout")),
             sheds=self._sheds,
             streams=self._answering.may_stream,
+            reads=self._extraction.reads,
             observed=observed,
         )
 
@@ -193,13 +246,17 @@ class HandlerRouteCode(RouteCode):
         self._answering.before(out)
         return self._extraction.write(out, pipes)
 
+    def failed(self, out: Source) -> str:
+        """Say whether the handler, or a layer on its way out, answers with a status from 400."""
+        return f"{out.constant(is_failure, 'is_failure')}(result, context)"
+
     def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write the shortest answer that the return annotation and the layers allow."""
         self._answering.write(out, plain=plain, context=context, observed=observed)
 
 
 def refusal_error(verdict: object, label: str, forbidden: str = "") -> HttpError:
-    """Return the HTTP error of a guard's verdict; whatever is not a denial refuses with 403.
+    """Return the HTTP error of a guard's verdict, and log it; whatever is not a denial refuses with 403.
 
     Args:
         verdict: False, a `Denial` or an exception.
@@ -207,8 +264,8 @@ def refusal_error(verdict: object, label: str, forbidden: str = "") -> HttpError
         forbidden: what a 403 without a sentence of its own says.
     """
     if isinstance(verdict, Exception):
-        return failure_error(verdict, label)
-    denial = verdict if isinstance(verdict, Denial) else Denial()
+        return failure_error(verdict, label, forbidden)
+    denial = log_denial(verdict, label)
     if denial.kind is DenialKind.UNAUTHORIZED:
         return UnauthorizedError(denial.detail, challenge=denial.challenge or "Bearer")
     if denial.kind is DenialKind.RATE_LIMITED:
@@ -220,9 +277,34 @@ def refusal_error(verdict: object, label: str, forbidden: str = "") -> HttpError
     return ForbiddenError(denial.detail or forbidden)
 
 
-def failure_error(error: Exception, label: str) -> HttpError:
-    """Return the HTTP error of an exception; what is no `HttpError` is logged and becomes a silent 500."""
+def failure_error(error: Exception, label: str, forbidden: str = "") -> HttpError:
+    """Return the HTTP error of an exception: its own, that of what denied or failed, or a logged and silent 500."""
     if isinstance(error, HttpError):
         return error
+    if isinstance(error, DeniedError):
+        return refusal_error(error.denial, label, forbidden)
+    if isinstance(error, DomainError):
+        return _domain_error(error, label)
     logger.error("%s failed: %s", label, name_of(type(error)), exc_info=error)
     return HttpError(status=500)
+
+
+def is_failure(result: Any, context: HttpContext) -> bool:
+    """Say whether what a handler gave is answered with a status from 400, though it raised nothing."""
+    draft = draft_of(context)
+    if draft is not None and draft.status is not None:
+        return draft.status >= 400
+    return isinstance(result, Response | EndpointAnswer) and result.status >= 400
+
+
+def _domain_error(error: DomainError, label: str) -> HttpError:
+    if error.kind in (FailureKind.TIMEOUT, FailureKind.UNAVAILABLE):
+        # The types alone: the texts of drivers name hosts and users.
+        causes = f" after {name_of(type(error.__cause__))}" if error.__cause__ is not None else ""
+        logger.warning("%s failed: %s%s", label, name_of(type(error)), causes)
+    if error.kind is FailureKind.INVALID:
+        return InvalidInputError(error.errors, error.detail or "validation failed")
+    extensions = {"errors": error.errors} if error.errors else {}
+    if error.kind is FailureKind.UNAVAILABLE:
+        return ServiceUnavailableError(error.detail, extensions=extensions)
+    return HttpError(error.detail, status=_STATUS_OF_KIND[error.kind], extensions=extensions)

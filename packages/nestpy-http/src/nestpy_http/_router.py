@@ -1,20 +1,25 @@
-"""Matches method and path to a compiled route: a dict for static paths, one probe per shape for others."""
+"""Holds the compiled routes by method and path: a dict for static paths, one probe per shape for others."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
+from msgspec import field
+
+from nestpy_core import Record
+
 Route = Callable[..., Any]
+Finder = tuple[Callable[[list[str]], Any], Callable[[Any], Route | None]]
+"""What makes the key of a segmented path, and what knows the route of a key."""
+
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\\;\ufffd]|//|/\.\.?(?:/|$)")
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Template:
+class Template(Record, frozen=True):
     """A route's path: its text and, for each segment, the literal or the parameter's name.
 
     Attributes:
@@ -71,13 +76,12 @@ def join(*parts: str) -> str:
     return "/" + "/".join(segments)
 
 
-@dataclasses.dataclass(slots=True)
-class _Shape:
+class _Shape(Record, frozen=True):
     """The parametrised routes whose literals stand at the same indexes."""
 
     literals: tuple[int, ...]
     key: Callable[[list[str]], Any]
-    routes: dict[Any, Route] = dataclasses.field(default_factory=dict)
+    routes: dict[Any, Route] = field(default_factory=dict)
 
 
 class Router:
@@ -109,11 +113,12 @@ class Router:
             shapes.sort(key=lambda one: [index not in one.literals for index in range(template.text.count("/") + 1)])
         shape.routes[shape.key(template.text.split("/"))] = route
 
-    def find(self, method: str, path: str) -> tuple[Route, list[str]] | None:
-        """Return the parametrised route of *path* and the path's segments; the route checks its own segments."""
-        segments = path.split("/")
-        route = self._parametrised(method, segments)
-        return self.find_tail(method, path) if route is None else (route, segments)
+    def finders(self) -> dict[str, dict[int, list[Finder]]]:
+        """Return by method and number of segments what finds parametrised routes, once all have been added."""
+        return {
+            method: {length: [(one.key, one.routes.get) for one in shapes] for length, shapes in by_length.items()}
+            for method, by_length in self.shapes.items()
+        }
 
     def find_tail(self, method: str, path: str) -> tuple[Route, list[str]] | None:
         """Return the route whose ``{name...}`` stands for the rest of *path*, the longest prefix first."""

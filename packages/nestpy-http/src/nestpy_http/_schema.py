@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import decimal
 import math
 import re
@@ -13,18 +14,19 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import inspect as msgspec_inspect
 
-from nestpy_core import Graph
-from nestpy_core._names import name_of
+from nestpy_core import Graph, name_of
 from nestpy_core.contracts import SchemaSupport
 
+from ._depth import bounded, check_depth, check_packed_depth
 from ._form import FormReader
 from ._patterns import explodes
 from ._shape import DEFAULT_BOUNDS, Bounds, Shape, patterns_of
-from ._strict_json import strict
 from .errors import RouteError
 
 _SCALARS: tuple[Any, ...] = (str, int, bool, float, bytes, None)
 _COLLECTIONS = (list, tuple, set, frozenset)
+_WRITTEN: tuple[Any, ...] = (dt.datetime, dt.timedelta)
+"""What would be read from a number of seconds too, were a text not held to its form."""
 UNSAFE_SEGMENT = re.compile(r"[\x00-\x1f\x7f\\;\ufffd]")
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -85,14 +87,22 @@ class Schemas:
     def decoder(self, kind: Any, *, allow_unknown: bool | None = None) -> Callable[[bytes], Any]:
         """Return what decodes *kind* from JSON; it raises ValueError (or RecursionError) when it does not fit."""
         shape = Shape(kind, self.bounds.unless(allow_unknown=allow_unknown))
-        decode = msgspec.json.Decoder(kind, dec_hook=self.decode_foreign).decode
+        decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind, dec_hook=self.decode_foreign).decode
+        if shape.nests_freely:
+            decode = bounded(decode, check_depth)
         checked = shape.decoder(decode, msgspec.json.Decoder(shape.annotation).decode)
-        return strict(checked) if self._strict_json else checked
+        if not self._strict_json:
+            return checked
+        from ._strict_json import strict
+
+        return strict(checked)
 
     def packed_decoder(self, kind: Any, *, allow_unknown: bool | None = None) -> Callable[[bytes], Any]:
         """Return what decodes *kind* from MessagePack, held to the same bounds."""
         shape = Shape(kind, self.bounds.unless(allow_unknown=allow_unknown))
-        decode = msgspec.msgpack.Decoder(kind, dec_hook=self.decode_foreign).decode
+        decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(kind, dec_hook=self.decode_foreign).decode
+        if shape.nests_freely:
+            decode = bounded(decode, check_packed_depth)
         return shape.packed_decoder(decode, msgspec.msgpack.Decoder(shape.annotation).decode)
 
     def form_reader(self, kind: Any, *, allow_unknown: bool | None = None) -> FormReader:
@@ -116,11 +126,12 @@ class Schemas:
         box = msgspec.defstruct("_Box", [("value", kind)])
         unbox = attrgetter("value")
         wrap = is_collection(kind)
+        strict = kind in _WRITTEN
 
         def convert(value: Any) -> Any:
             if wrap and isinstance(value, str):
                 value = [value]
-            converted = unbox(msgspec.convert({"value": value}, box, strict=False, dec_hook=self.decode_foreign))
+            converted = unbox(msgspec.convert({"value": value}, box, strict=strict, dec_hook=self.decode_foreign))
             if isinstance(converted, float | decimal.Decimal) and not math.isfinite(converted):
                 raise ValueError("Expected a finite number")
             return _within_64_bits(converted) if isinstance(converted, int) else converted

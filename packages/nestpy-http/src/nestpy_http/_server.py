@@ -12,13 +12,14 @@ import anyio
 from nestpy_core import Serving
 from nestpy_core.errors import ConfigurationError, NestPyError
 
+from ._closing import closing
 from ._engine import Engine
 from ._listener import listen, url_of
-from ._tls import Pair, TlsFiles
 
 if TYPE_CHECKING:
     from ._config import HttpConfig
     from ._edge import HttpEdge
+    from ._tls import Pair, TlsFiles
 
 logger = logging.getLogger("nestpy.http")
 
@@ -60,7 +61,7 @@ class HttpServer:
         """
         config: HttpConfig = self._edge.graph.sections.get(type(self._edge.config), self._edge.config)
         self._check_late(config)
-        files = TlsFiles.of(config)
+        files = _tls_files(config)
         pair = None if files is None else files.read()
         listener = self._listener or listen(config.host, config.port, config.backlog)
         try:
@@ -72,6 +73,7 @@ class HttpServer:
             listener.close()
             self._listener = None
             await self._stop_engines()
+            self._edge.closers.clear()
 
     def _check_late(self, config: HttpConfig) -> None:
         early = self._edge.config
@@ -105,8 +107,7 @@ class HttpServer:
 
     async def _close_connections(self, serving: Serving) -> None:
         await serving.draining.wait()
-        for engine in self._engines:
-            engine.close_connections()
+        self._edge.closers.append(closing)
 
     # -- a new certificate
 
@@ -141,3 +142,11 @@ class HttpServer:
             if ended:
                 with anyio.CancelScope(shield=True):
                     await asyncio.wait(ended, timeout=1)
+
+
+def _tls_files(config: HttpConfig) -> TlsFiles | None:
+    if not (config.tls_cert or config.tls_key):
+        return None
+    from ._tls import TlsFiles
+
+    return TlsFiles.of(config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Callable, Iterator
 from operator import attrgetter
@@ -10,6 +9,10 @@ from typing import Annotated, Any, Union
 
 import msgspec
 from msgspec import inspect as msgspec_inspect
+
+from nestpy_core import Record
+
+from ._depth import nests_freely
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 MAX_KEYS = 10_000
@@ -23,8 +26,7 @@ _KEYED = (msgspec_inspect.StructType, msgspec_inspect.DataclassType, msgspec_ins
 _INT64 = Annotated[int, msgspec.Meta(ge=LOWEST, le=HIGHEST)]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Record, frozen=True):
     """What holds where a type says nothing.
 
     Attributes:
@@ -41,7 +43,7 @@ class Bounds:
         """Return these bounds with another answer to unknown fields, unless it is None."""
         if allow_unknown is None:
             return self
-        return dataclasses.replace(self, refuse_unknown=not allow_unknown)
+        return msgspec.structs.replace(self, refuse_unknown=not allow_unknown)
 
 
 DEFAULT_BOUNDS = Bounds()
@@ -63,6 +65,12 @@ class Shape:
         self._info = msgspec_inspect.type_info(kind)
         self.annotation = self._of(self._info)
 
+    @property
+    def nests_freely(self) -> bool:
+        """Whether the depth of a value is the client's choice: the type is recursive, or takes anything somewhere."""
+        skips = not self._bounds.refuse_unknown and self._leaves_keys_open()
+        return skips or nests_freely(self._info)
+
     def decoder(self, decode: Callable[[Any], Any], check: Callable[[Any], Any]) -> Callable[[bytes], Any]:
         """Return *decode* followed by *check*, the twin's decoder, where a body may need it.
 
@@ -83,12 +91,12 @@ class Shape:
         return decode if self.annotation is msgspec.Raw else _always(decode, check)
 
     def _refuses(self) -> bool:
-        return (
-            any(
-                isinstance(info, _KEYED) and not getattr(info, "forbid_unknown_fields", False)
-                for info in _all_types(self._info, set())
-            )
-            and self._bounds.refuse_unknown
+        return self._bounds.refuse_unknown and self._leaves_keys_open()
+
+    def _leaves_keys_open(self) -> bool:
+        return any(
+            isinstance(info, _KEYED) and not getattr(info, "forbid_unknown_fields", False)
+            for info in _all_types(self._info, set())
         )
 
     def _top_integers(self) -> list[Callable[[Any], Any]] | None:
@@ -189,8 +197,7 @@ def _always(decode: Callable[[Any], Any], check: Callable[[Any], Any]) -> Callab
     return decode_and_check
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class BoundedDecoder:
+class BoundedDecoder(Record, frozen=True):
     """Decodes a body, and looks at it a second time where that may be needed.
 
     A compiled route writes the same in place, where the type has no open integers.

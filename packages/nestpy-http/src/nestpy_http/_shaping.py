@@ -6,35 +6,41 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from typing import Any, get_args, get_origin
 
-from nestpy_core import Handler
-from nestpy_core._metadata import read
+from nestpy_core import Handler, read_metadata
 
-from ._answer import Response
+from ._answer import Answers, Response
 from ._config import HttpConfig
 from ._negotiation import is_json, is_msgpack
 from ._router import Route
 from ._schema import Schemas
-from .errors import RouteError
+from .errors import PreconditionFailedError, RouteError
 
 _STREAMS = (AsyncGenerator, AsyncIterator, AsyncIterable, Generator, Iterator, Iterable)
 
 
-def shaped(function: Route, handler: Handler, config: HttpConfig) -> Route:
+def shaped(function: Route, handler: Handler, config: HttpConfig, answers: Answers) -> Route:
     """Return a compiled route with what its answers pass through; itself where that is nothing."""
-    if read(handler.function, "http_etag", False):
+    if read_metadata(handler.function, "http_etag", False):
         from ._etag import tagged
 
-        function = tagged(function)
-    if config.compression and read(handler.function, "http_compress", True):
+        function = tagged(function, answers.ready(answers.problem(PreconditionFailedError())))
+    if config.compression and read_metadata(handler.function, "http_compress", True):
         from ._compression import compressed
 
         function = compressed(function)
     return function
 
 
+def is_shaped(handler: Handler, config: HttpConfig) -> bool:
+    """Say whether `shaped` stands anything around a route."""
+    metadata = handler.function
+    compresses = config.compression and read_metadata(metadata, "http_compress", True)
+    return bool(read_metadata(metadata, "http_etag", False) or compresses)
+
+
 def is_stream(handler: Handler) -> bool:
     """Say whether a handler is a generator, async or not."""
-    return inspect.isasyncgenfunction(handler.function) or inspect.isgeneratorfunction(handler.function)
+    return bool(handler.function.__code__.co_flags & (inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR))
 
 
 def item_of(handler: Handler) -> Any:
@@ -55,9 +61,9 @@ def result_problems(
     what = f"`{handler.label}`"
     if events and not inspect.isasyncgenfunction(handler.function):
         yield RouteError(f"{what} is an `@sse` route and no async generator.", hints=("`yield` its events",))
-    if read(handler.function, "http_etag", False) and method != "GET":
+    if read_metadata(handler.function, "http_etag", False) and method != "GET":
         yield RouteError(f"{what} has `@etag` and answers {method}.", hints=("`@etag` is for GET",))
-    declared: Response | None = read(handler.function, "http_response")
+    declared: Response | None = read_metadata(handler.function, "http_response")
     host = None if declared is None else declared._host  # noqa: SLF001  # of `redirect`, in this package
     if host is not None and host not in config.redirect_hosts:
         yield RouteError(
@@ -73,7 +79,7 @@ def result_problems(
 
 
 def _media_problems(handler: Handler, what: str) -> Iterator[RouteError]:
-    offers: tuple[str, ...] = read(handler.function, "http_produces", ())
+    offers: tuple[str, ...] = read_metadata(handler.function, "http_produces", ())
     encoded = len(offers) > 1 or any(map(is_msgpack, offers))
     if encoded and (is_stream(handler) or handler.returns in (str, bytes)):
         yield RouteError(

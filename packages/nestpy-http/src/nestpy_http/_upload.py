@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
-import tempfile
-import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
@@ -69,6 +66,8 @@ class Upload:
         """
         target = Path(path)
         if await asyncio.to_thread(target.is_dir):
+            import secrets
+
             target /= secrets.token_hex(16)
         out = await asyncio.to_thread(target.open, "xb")
         try:
@@ -101,6 +100,8 @@ class Upload:
         """Move what is in memory to disk, in a thread."""
         buffer, self._buffer = self._buffer, None
         if self._file is None:
+            import tempfile
+
             self._file = await asyncio.to_thread(tempfile.TemporaryFile)
         if buffer:
             await asyncio.to_thread(self._file.write, buffer)
@@ -123,6 +124,8 @@ def _read_at(file: IO[bytes], position: int) -> bytes:
 
 def safe_name(given: str) -> str:
     """Return the last part of a name that a client gave, without what changes its meaning where it is shown."""
+    import unicodedata
+
     last = unicodedata.normalize("NFC", given.replace("\\", "/").rpartition("/")[2][: 4 * MAX_NAME])
     name = _UNSAFE.sub("", last).strip().lstrip(".")
     stem, dot, suffix = name.rpartition(".")

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from nestpy_core import Handler
-from nestpy_core._metadata import read
+from nestpy_core import Handler, read_metadata
 
 from ._config import HttpConfig
 from ._request_shape import host_name
 from ._router import Route
+from ._wrapping import Headers, WrappedProtocol
 from .errors import BadRequestError, HttpError, NotFoundError
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -23,19 +23,24 @@ Versions = tuple[str, ...]
 
 def versions_of(host_versions: Versions, handler: Handler) -> tuple[Versions, Versions]:
     """Return the versions that a route serves, and those of its own that its controller does not declare."""
-    own: Versions = read(handler.function, "http_versions", ())
+    own: Versions = read_metadata(handler.function, "http_versions", ())
     if not own:
         return host_versions, ()
     return own, tuple(version for version in own if host_versions and version not in host_versions)
 
 
 class VersionReader:
-    """Reads the version that a request names, in a header or in the ``v`` parameter of ``Accept``."""
+    """Reads the version that a request names, in a header or in the ``v`` parameter of ``Accept``.
+
+    Attributes:
+        varies: the header that tells caches what answers depend on.
+    """
 
     def __init__(self, config: HttpConfig) -> None:
         self._default = config.default_version or None
         self._header = config.version_header.lower()
         self._of_accept = config.versioning == "media_type"
+        self.varies = ("vary", "accept" if self._of_accept else self._header)
 
     def read(self, headers: Any) -> str | HttpError | None:
         """Return the version, the default where none is named, or a 400 where it is malformed or contradictory."""
@@ -54,6 +59,19 @@ def _accepted(headers: Any) -> Iterator[str]:
                 yield version.strip().strip('"')
 
 
+class _VaryingProtocol(WrappedProtocol):
+    """Tells caches that the answer depends on the header that names the version."""
+
+    __slots__ = ("_varies",)
+
+    def __init__(self, inner: Any, varies: tuple[str, str]) -> None:
+        super().__init__(inner)
+        self._varies = varies
+
+    def headers(self, headers: Headers) -> Headers:
+        return [*headers, self._varies]
+
+
 class ByVersion:
     """A route that is one of several, by the request's version; one without a version answers every other."""
 
@@ -65,6 +83,7 @@ class ByVersion:
 
     def __call__(self, scope: Any, protocol: Any, segments: Any) -> Any:
         version = self._reader.read(scope.headers)
+        protocol = _VaryingProtocol(protocol, self._reader.varies)
         if isinstance(version, HttpError):
             return self._unmatched(scope, protocol, version)
         route = self._neutral if version is None else self._routes.get(version, self._neutral)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nestpy_core import ViolationsError
-from nestpy_core._violations import Failure, Failures, Foreign, failures_of
+from nestpy_core import Failure, Failures, ForeignDecoder, ViolationsError, failures_of
 
 from ._body import Packed, plain_value
+from ._depth import NestingError
 from ._strict_json import StrictJsonError
 from .errors import BadRequestError, HttpError, InvalidInputError
 
@@ -20,7 +20,7 @@ def body_error(
     kind: Any,  # any annotation
     body: bytes,
     error: Exception,
-    foreign: Foreign,
+    foreign: ForeignDecoder,
     *,
     refuse_unknown: bool = False,
 ) -> HttpError | Failures:
@@ -28,13 +28,16 @@ def body_error(
 
     Types of other libraries are asked through *foreign* and name their own failures (`ViolationsError`).
     """
-    if isinstance(error, StrictJsonError):
+    if isinstance(error, StrictJsonError | NestingError):
         return BadRequestError(str(error))
     try:
         value = plain_value(body)
     except (ValueError, RecursionError):
         return BadRequestError(f"The body is not valid {'MessagePack' if isinstance(body, Packed) else 'JSON'}")
-    return failures_of(kind, value, error, foreign, refuse_unknown=refuse_unknown)
+    try:
+        return failures_of(kind, value, error, foreign, refuse_unknown=refuse_unknown)
+    except RecursionError:
+        return BadRequestError("The body is nested too deep")
 
 
 def pipe_error(name: str, kind: Any, error: ValueError, value: object, *, body: bool = False) -> InvalidInputError:

@@ -15,6 +15,7 @@ NestPyError
     ├── RequestTimeoutError       408
     ├── ConflictError             409
     ├── GoneError                 410
+    ├── PreconditionFailedError   412
     ├── PayloadTooLargeError      413
     ├── UnsupportedMediaTypeError 415
     ├── UnprocessableEntityError  422
@@ -42,6 +43,7 @@ __all__ = (
     "NotAcceptableError",
     "NotFoundError",
     "PayloadTooLargeError",
+    "PreconditionFailedError",
     "RequestTimeoutError",
     "ResponseError",
     "RouteError",
@@ -167,6 +169,12 @@ class GoneError(HttpError):
     """410: it was here, and will not come back."""
 
     status = 410
+
+
+class PreconditionFailedError(HttpError):
+    """412: what the client has seen is not what there is now."""
+
+    status = 412
 
 
 class PayloadTooLargeError(HttpError):
