@@ -1,0 +1,129 @@
+"""What every statement of a repository shares: the ability in force, the condition that it adds, the rows it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from piccolo.table import Table
+
+from nestpy_core import Ability, AbilitySource, All, Compare, Denial, DenialKind
+from nestpy_core.errors import DeniedError
+
+from ._condition import condition_sql
+from ._cursor import Cursors
+from ._database import Database
+from ._entity import Entity, entity_of
+from ._order import check_visible, order_sql, read_order
+from ._relations import keep_related
+from ._statement import Statement, conjunction, wheres
+from ._url import Dialect
+from .errors import FieldDeniedError
+
+T = TypeVar("T", bound=Table)
+
+EVERYTHING = All()
+
+
+class Scoped(Generic[T]):
+    """The rows of one entity under the ability that is in force; `Repository` reads and writes them."""
+
+    def __init__(
+        self,
+        entity: type[T],
+        database: Database,
+        source: AbilitySource | None = None,
+        *,
+        relates: bool = True,
+    ) -> None:
+        self._entity: Entity = entity_of(entity)
+        self._database = database
+        self._source = source
+        self._relations = self._entity.exposure.relations if relates else ()
+        self._dialect: Dialect = database.dialect
+        self._cursors = Cursors(database.config)
+        known = self._entity
+        living = f" AND {known.living}" if known.living else ""
+        mark = Statement(self._dialect).value(None)
+        self._select = f"SELECT {known.columns} FROM {known.table}"
+        self._select_one = f"{self._select} WHERE {known.key.sql} = {mark}{living}"
+
+    # -- the ability
+
+    def _ability(self) -> Ability | None:
+        return None if self._source is None else self._source.current()
+
+    def _loaded(self, rows: Sequence[Any], action: str) -> list[T]:
+        """Return the instances of rows that were read with the condition for *action*."""
+        load = self._entity.load
+        items = [load(row) for row in rows]
+        ability = self._ability()
+        if ability is not None:
+            ability.vouch(action, items)
+        return items
+
+    async def _shown(self, items: list[T]) -> list[T]:
+        """Read what the shown relations of rows refer to, as far as the actor may read it: one query for each."""
+        for name in self._relations:
+            field = self._entity.fields[name]
+            target: Any = field.target
+            key: str = field.source._foreign_key_meta.resolved_target_column._meta.name  # type: ignore[attr-defined]  # a foreign key
+            others: Scoped[Any] = Scoped(target, self._database, self._source, relates=False)
+            wanted = tuple({held for item in items if (held := vars(item)[name]) is not None})
+            found = await others._keyed(key, wanted) if wanted else []
+            by_key = {getattr(other, key): other for other in found}
+            for item in items:
+                keep_related(item, name, by_key.get(vars(item)[name]))
+        return items
+
+    async def _keyed(self, name: str, values: tuple[Any, ...]) -> list[T]:
+        """Return the rows whose field holds one of *values*, as far as the actor may read them."""
+        sql, statement = self._listing((Compare(name, "in", values),), (), "read")
+        return self._loaded(await self._database.fetch(sql, statement.arguments), "read")
+
+    def _condition(self, action: str) -> Any:
+        ability = None if self._source is None else self._source.current()
+        if ability is None:
+            return EVERYTHING
+        condition = ability.condition(action, self._entity.cls)
+        return EVERYTHING if isinstance(condition, All) and not condition.conditions else condition
+
+    def _scope(self, condition: Any, statement: Statement) -> str:
+        return "" if condition is EVERYTHING else condition_sql(condition, self._entity, statement)
+
+    def _fields(self, action: str) -> frozenset[str] | None:
+        ability = self._ability()
+        return None if ability is None else ability.fields(action, self._entity.cls)
+
+    def _check_fields(self, action: str, wanted: Mapping[str, Any], subject: Any) -> None:
+        ability = self._ability()
+        allowed = None if ability is None else ability.fields(action, subject)
+        for name in wanted:
+            if allowed is not None and name not in allowed:
+                raise FieldDeniedError(name)
+
+    def _check_result(self, holds: Any, action: str) -> None:
+        if not holds:
+            raise DeniedError(Denial(DenialKind.FORBIDDEN, f"You may not {action} this."))
+
+    # -- statements
+
+    def _parts(self, where: tuple[Any, ...], action: str, statement: Statement) -> list[str]:
+        parts = wheres(self._entity, self._database, statement, where)
+        return [*parts, self._entity.living, self._scope(self._condition(action), statement)]
+
+    def _listing(self, where: tuple[Any, ...], order: Sequence[str], action: str) -> tuple[str, Statement]:
+        statement = Statement(self._dialect)
+        steps = read_order(self._entity, order, self._fields(action) if order else None)
+        sql = f"{self._select}{conjunction(self._parts(where, action, statement))}{order_sql(steps)}"
+        return sql, statement
+
+    def _filters(
+        self, filters: Mapping[str, Any] | None, visible: frozenset[str] | None, statement: Statement
+    ) -> list[str]:
+        found = []
+        for name, value in (filters or {}).items():
+            field = check_visible(self._entity, name, visible)
+            stored = field.stored(value)
+            found.append(f"{field.sql} IS NULL" if stored is None else f"{field.sql} = {statement.value(stored)}")
+        return found
