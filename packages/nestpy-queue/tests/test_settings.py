@@ -1,0 +1,79 @@
+"""What the settings may say, and how `nestpy queue` says what is wrong with them."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from nestpy_core import App, BootError, module
+from nestpy_queue import QueueModule
+from nestpy_queue._commands import queue, shown
+
+PROGRAM = """
+import msgspec
+from nestpy_core import App, module
+from nestpy_queue import QueueModule
+
+class Transcode(msgspec.Struct):
+    track: str
+
+@module(imports=[QueueModule, QueueModule.for_feature({Transcode: "audio"})])
+class AppModule: ...
+
+app = App(AppModule)
+"""
+
+
+@module(imports=[QueueModule])
+class AppModule: ...
+
+
+@pytest.mark.parametrize(
+    "url", ["http://:hunter2@localhost", "redis://:hunter2@localhost:port", "redis://host/hunter2"]
+)
+def test_a_url_that_no_redis_can_have_is_a_boot_error_which_does_not_repeat_it(url: str) -> None:
+    with pytest.raises(BootError) as caught:
+        App(AppModule, environ={"NESTPY_ENV": "test", "REDIS_URL": url})
+    assert "1. Setting `queue.url` must be a URL " in str(caught.value)
+    assert "Hint: set `REDIS_URL` to `redis://:password@host:6379/0`" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def command(folder: Path, *arguments: str, **environ: str) -> Result:
+    program = folder / f"app_{uuid.uuid4().hex}.py"
+    program.write_text(PROGRAM)
+    (name, *rest) = arguments
+    empty = {"REDIS_URL": "", "NESTPY_QUEUE__PATH": str(folder / "queue.sqlite3")}
+    return CliRunner().invoke(queue, [name, str(program), *rest], env={**empty, **environ})
+
+
+def test_the_command_line_counts_and_names_the_queues_there_are(tmp_path: Path) -> None:
+    assert "audio" in command(tmp_path, "status").output
+    missing = command(tmp_path, "pause", "video")
+    assert (missing.exit_code, missing.output) == (
+        1,
+        "Error: There is no queue `video`.\nHint: the app's queues are `audio`\n",
+    )
+
+
+def test_a_store_that_cannot_be_opened_is_told_by_its_setting(tmp_path: Path, unused_port: int) -> None:
+    away = command(tmp_path, "status", REDIS_URL=f"redis://:hunter2@127.0.0.1:{unused_port}/0")
+    assert (away.exit_code, away.output) == (
+        78,
+        (
+            "Error: Setting `queue.url` must be that of a Redis that answers, and this one does not: "
+            "Redis does not answer (ConnectionError)\nHint: start Redis, or correct `REDIS_URL`\n"
+        ),
+    )
+    (tmp_path / "file").touch()
+    blocked = command(tmp_path, "status", NESTPY_QUEUE__PATH=str(tmp_path / "file" / "queue.sqlite3"))
+    assert blocked.exit_code == 78
+    assert blocked.output.startswith("Error: Setting `queue.path` must be that of a file that can be opened, and ")
+    (tmp_path / "other").write_text("no database" * 100)
+    foreign = command(tmp_path, "status", NESTPY_QUEUE__PATH=str(tmp_path / "other"))
+    assert (foreign.exit_code, "`queue.path`" in foreign.output) == (78, True)
+
+
+def test_what_a_job_says_of_itself_is_no_command_to_a_terminal() -> None:
+    assert shown("bad \x1b[2J\nfake  line ü") == "bad \\x1b[2J\\nfake  line ü"
