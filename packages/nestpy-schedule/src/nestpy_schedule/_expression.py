@@ -1,0 +1,152 @@
+"""Cron expressions of five, six or seven fields, their aliases and NestJS's presets: when they are due.
+
+The five are minute, hour, day of month, month and day of week; a sixth, first, is the second; a seventh, last, the
+year. Days of month and of week are joined as Vixie cron joins them. At changes of the clock a fixed time that does not
+exist runs once, right after the gap, and one that comes twice runs at the first; wildcards keep running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from .errors import ExpressionError
+
+__all__ = ("CronExpression",)
+
+_ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIELDS = (5, 6, 7)
+_YEARS = range(1970, 2200)
+
+
+class CronExpression(StrEnum):
+    """NestJS's presets, under its names."""
+
+    EVERY_SECOND = "* * * * * *"
+    EVERY_5_SECONDS = "*/5 * * * * *"
+    EVERY_10_SECONDS = "*/10 * * * * *"
+    EVERY_30_SECONDS = "*/30 * * * * *"
+    EVERY_MINUTE = "0 */1 * * * *"
+    EVERY_5_MINUTES = "0 */5 * * * *"
+    EVERY_10_MINUTES = "0 */10 * * * *"
+    EVERY_30_MINUTES = "0 */30 * * * *"
+    EVERY_HOUR = "0 0 * * * *"
+    EVERY_2_HOURS = "0 0 */2 * * *"
+    EVERY_3_HOURS = "0 0 */3 * * *"
+    EVERY_4_HOURS = "0 0 */4 * * *"
+    EVERY_6_HOURS = "0 0 */6 * * *"
+    EVERY_12_HOURS = "0 0 */12 * * *"
+    EVERY_DAY_AT_MIDNIGHT = "0 0 0 * * *"
+    EVERY_DAY_AT_NOON = "0 0 12 * * *"
+    EVERY_WEEK = "0 0 0 * * 0"
+    EVERY_WEEKDAY = "0 0 0 * * 1-5"
+    EVERY_WEEKEND = "0 0 0 * * 6,0"
+    EVERY_1ST_DAY_OF_MONTH_AT_MIDNIGHT = "0 0 0 1 * *"
+    EVERY_1ST_DAY_OF_MONTH_AT_NOON = "0 0 12 1 * *"
+    EVERY_QUARTER = "0 0 0 1 */3 *"
+    EVERY_YEAR = "0 0 0 1 1 *"
+
+
+class Cron:
+    """One expression in one time zone.
+
+    Args:
+        text: the expression, an alias such as ``@daily``, or a `CronExpression`.
+        zone: an IANA name; the times of the expression are local to it.
+
+    Raises:
+        ExpressionError: it is none, names no zone, or is never due.
+    """
+
+    def __init__(self, text: str, zone: str = "UTC") -> None:
+        self.text = str(text)
+        self.zone = zone_of(zone)
+        self._fields, self._years = _parsed(self.text)
+        if self.after(datetime.now(UTC)) is None:
+            raise ExpressionError(f"`{self.text}` is never due again")
+
+    def after(self, moment: datetime) -> datetime | None:
+        """Return the first due time after an aware moment, in UTC; None when there is none any more."""
+        return next(self._dues(moment), None)
+
+    def _dues(self, moment: datetime) -> Iterator[datetime]:
+        start = moment.astimezone(self.zone)
+        while True:
+            try:
+                due = next(CronSim(self._fields, start))
+            except StopIteration:
+                return
+            if self._years is None or due.year in self._years:
+                utc = due.astimezone(UTC)
+                if utc > moment:
+                    yield utc
+                start = due
+                continue
+            later = [year for year in self._years if year > due.year]
+            if not later:
+                return
+            start = datetime(later[0] - 1, 12, 31, 23, 59, 59, tzinfo=self.zone)
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.zone.key})"
+
+
+def _parsed(text: str) -> tuple[str, list[int] | None]:
+    fields = _ALIASES.get(text.strip().lower(), text).split()
+    if text.strip().startswith("@") and text.strip().lower() not in _ALIASES:
+        raise ExpressionError(f"`{text}` is no alias.\nHint: there are {', '.join(sorted(_ALIASES))}")
+    if len(fields) not in _FIELDS:
+        raise ExpressionError(
+            f"`{text}` has {len(fields)} fields.\n"
+            "Hint: 5 (minute hour day month weekday), 6 (second first) or 7 (year last)"
+        )
+    years = None if len(fields) < 7 else _parsed_years(text, fields.pop())
+    expression = " ".join(fields)
+    try:
+        CronSim(expression, datetime.now(UTC))
+    except CronSimError as error:
+        raise ExpressionError(f"`{text}` is no cron expression: {str(error).lower()}") from error
+    return expression, years
+
+
+def _parsed_years(text: str, field: str) -> list[int] | None:
+    if field in ("*", "?"):
+        return None
+    found: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = span.partition("-")
+        try:
+            begin = _YEARS[0] if span == "*" else int(first)
+            end = int(last) if last else _YEARS[-1] if step or span == "*" else begin
+            chosen = range(begin, end + 1, int(step) if step else 1)
+        except ValueError as error:
+            raise ExpressionError(f"`{text}` is no cron expression: bad year") from error
+        if not chosen or chosen[0] not in _YEARS or chosen[-1] not in _YEARS:
+            raise ExpressionError(f"`{text}` is no cron expression: bad year")
+        found.update(chosen)
+    return sorted(found)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its name.
+
+    Raises:
+        ExpressionError: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ExpressionError(f"`{name}` is no time zone.\nHint: an IANA name such as `Europe/Berlin`") from error

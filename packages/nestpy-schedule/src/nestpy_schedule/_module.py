@@ -1,0 +1,44 @@
+"""The module that brings schedules into an app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from nestpy_core import DynamicModule, dynamic, module, provide
+from nestpy_core.contracts import OccurrenceStore
+
+from ._config import ScheduleConfig, url_of
+from ._occurrences import MemoryOccurrences, RedisOccurrences
+from ._schedules import Schedules
+
+__all__ = ("ScheduleModule",)
+
+
+async def open_occurrences(config: ScheduleConfig) -> AsyncIterator[OccurrenceStore]:
+    """Open what the processes agree in, for the life of the app."""
+    url = url_of(config)
+    store: MemoryOccurrences | RedisOccurrences = (
+        MemoryOccurrences() if url is None else RedisOccurrences(url, prefix=config.prefix)
+    )
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@module(
+    providers=[ScheduleConfig, Schedules, provide(OccurrenceStore, use_factory=open_occurrences, default=True)],
+    shared=True,
+)
+class ScheduleModule:
+    """Runs the schedules of the app; import it once, in the root module."""
+
+    @classmethod
+    def for_root(cls, **options: Any) -> DynamicModule:  # the fields of ScheduleConfig
+        """Pin settings in code; only the real environment is stronger.
+
+        Args:
+            options: any field of `ScheduleConfig`, for instance ``url="redis://localhost:6379/0"``.
+        """
+        return dynamic(cls, settings={ScheduleConfig: options})

@@ -1,0 +1,109 @@
+"""Who runs an occurrence: the one process, or whoever claims it first in Redis."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ("MemoryOccurrences", "RedisOccurrences")
+
+
+class MemoryOccurrences:
+    """The occurrences of one process, which shares them with nobody."""
+
+    shared = False
+
+    def __init__(self) -> None:
+        self._latest: dict[str, datetime] = {}
+        self._held: dict[str, tuple[str, float]] = {}
+
+    async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
+        """Grant it unless it was the last one granted: a clock that is set back lives times twice, and runs them."""
+        del keep
+        granted = self._latest.get(key) != due
+        self._latest[key] = due
+        return granted
+
+    async def latest(self, key: str) -> datetime | None:
+        """Return the latest occurrence that was granted."""
+        return self._latest.get(key)
+
+    async def hold(self, key: str, holder: str, *, lease: float) -> bool:
+        """Grant it to one holder until it is freed or the lease is over."""
+        known, until = self._held.get(key, (holder, 0.0))
+        if known != holder and until > time.monotonic():
+            return False
+        self._held[key] = holder, time.monotonic() + lease
+        return True
+
+    async def free(self, key: str, holder: str) -> None:
+        """Give it back."""
+        if self._held.get(key, ("", 0.0))[0] == holder:
+            del self._held[key]
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+_CLAIM = """
+if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return 0 end
+local known = redis.call('GET', KEYS[2])
+if not known or tonumber(known) < tonumber(ARGV[1]) then redis.call('SET', KEYS[2], ARGV[1]) end
+return 1
+"""
+_HOLD = """
+local known = redis.call('GET', KEYS[1])
+if known and known ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_FREE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1"
+
+
+class RedisOccurrences:
+    """The occurrences of a fleet: a key in Redis for each, which only the first can set.
+
+    Args:
+        url: of a Redis or Valkey.
+        prefix: what every key begins with.
+        timeout: seconds that one step may take.
+    """
+
+    shared = True
+
+    def __init__(self, url: str, *, prefix: str = "nestpy:schedule", timeout: float = 2.0) -> None:
+        import redis.asyncio as redis
+
+        pool = redis.BlockingConnectionPool.from_url(
+            url, max_connections=16, timeout=timeout, socket_timeout=timeout, socket_connect_timeout=timeout
+        )
+        self._client: Any = redis.Redis(connection_pool=pool)
+        self._prefix = prefix
+        self._claim = self._client.register_script(_CLAIM)
+        self._hold = self._client.register_script(_HOLD)
+        self._free = self._client.register_script(_FREE)
+
+    async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
+        """Grant an occurrence to whoever asks first."""
+        micros = round(due.timestamp() * 1_000_000)
+        keys = [f"{self._prefix}:{{{key}}}:due:{micros}", f"{self._prefix}:{{{key}}}:latest"]
+        return bool(await self._claim(keys=keys, args=[micros, max(1, int(keep * 1000))]))
+
+    async def latest(self, key: str) -> datetime | None:
+        """Return the latest occurrence that was granted."""
+        found = await self._client.get(f"{self._prefix}:{{{key}}}:latest")
+        return None if found is None else datetime.fromtimestamp(int(found) / 1_000_000, UTC)
+
+    async def hold(self, key: str, holder: str, *, lease: float) -> bool:
+        """Grant it to one holder until it is freed or the lease is over."""
+        arguments: list[str | int] = [holder, max(1, int(lease * 1000))]
+        return bool(await self._hold(keys=[f"{self._prefix}:{{{key}}}:running"], args=arguments))
+
+    async def free(self, key: str, holder: str) -> None:
+        """Give it back."""
+        await self._free(keys=[f"{self._prefix}:{{{key}}}:running"], args=[holder])
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._client.aclose(close_connection_pool=True)

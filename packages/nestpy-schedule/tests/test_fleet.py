@@ -1,0 +1,240 @@
+"""Several processes, one Redis: each occurrence runs once, whoever dies or stands still."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from nestpy_core import BootError, module
+from nestpy_schedule import ScheduleModule, Tick, after, every, scheduled
+from nestpy_schedule._occurrences import MemoryOccurrences, RedisOccurrences
+
+from .running import FakeClock, running
+
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.timeout(90)]
+
+PROGRAM = Path(__file__).parent / "programs" / "ticking.py"
+
+
+class Fleet:
+    """Processes that write down what they ran: name, occurrence, process."""
+
+    def __init__(self, url: str, history: Path) -> None:
+        self.history = history
+        self.processes: list[subprocess.Popen[str]] = []
+        self._command = [sys.executable, str(PROGRAM), url, str(history)]
+        history.touch()
+
+    def start(self) -> None:
+        self.processes.append(
+            subprocess.Popen(  # our own program
+                self._command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        )
+
+    def ready(self) -> None:
+        for process in self.processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+
+    def occurrences(self) -> dict[str, Counter[float]]:
+        found: dict[str, Counter[float]] = {}
+        for line in self.history.read_text().splitlines():
+            name, due, _ = line.split()
+            found.setdefault(name, Counter())[float(due)] += 1
+        return found
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def fleet(redis_url: str, tmp_path: Path) -> Iterator[Fleet]:
+    found = Fleet(redis_url, tmp_path / "history")
+    yield found
+    found.end()
+
+
+def assert_once_each(fleet: Fleet, begin: float, end: float, *, claimed: Collection[str] = ()) -> None:
+    found = fleet.occurrences()
+    assert set(found) == {"fast-0.2", "slow-1"}
+    for name, counts in found.items():
+        assert set(counts.values()) == {1}, f"{name} ran twice at {counts.most_common(1)}"
+        period = float(name.split("-")[1])
+        due = {one for one in counts if begin < one <= end}
+        wanted = {number * period for number in range(int(begin / period) + 1, int(end / period) + 1)}
+        missed = {round(one, 6) for one in wanted} - due
+        # A process may die between its claim and its first line: that occurrence is used up.
+        lost = {one for one in missed if f"nestpy:schedule:{{{name}}}:due:{round(one * 1_000_000)}" in claimed}
+        assert missed == lost, f"{name} missed {missed - lost}"
+        assert len(lost) <= 3
+
+
+async def test_each_occurrence_runs_once_in_a_fleet_whose_processes_are_killed(fleet: Fleet, redis_url: str) -> None:
+    for _ in range(3):
+        fleet.start()
+    await asyncio.to_thread(fleet.ready)
+    begin = time.time() + 1
+    for _ in range(3):
+        await asyncio.sleep(1.0)
+        victim = fleet.processes.pop(random.randrange(2))
+        victim.kill()
+        victim.communicate()
+        fleet.start()
+    await asyncio.sleep(2.0)
+    end = time.time() - 2
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        claimed = await client.keys("*:due:*")
+    assert_once_each(fleet, begin, end, claimed=claimed)
+
+
+async def test_a_process_that_stood_still_runs_nothing_again(fleet: Fleet) -> None:
+    for _ in range(2):
+        fleet.start()
+    await asyncio.to_thread(fleet.ready)
+    begin = time.time() + 1
+    await asyncio.sleep(1.0)
+    os.kill(fleet.processes[0].pid, signal.SIGSTOP)
+    await asyncio.sleep(2.5)
+    os.kill(fleet.processes[0].pid, signal.SIGCONT)
+    await asyncio.sleep(1.5)
+    assert_once_each(fleet, begin, time.time() - 1)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest) -> Any:
+    return MemoryOccurrences() if request.param == "memory" else RedisOccurrences(request.getfixturevalue("redis_url"))
+
+
+async def test_stores_grant_each_occurrence_and_each_hold_to_one(store: Any) -> None:
+    due = datetime(2026, 1, 1, tzinfo=UTC)
+    assert await store.latest("job") is None
+    granted = await asyncio.gather(*(store.claim("job", due, keep=60) for _ in range(20)))
+    assert sum(granted) == 1
+    assert await store.latest("job") == due
+    assert await store.claim("other", due, keep=60)
+    assert await store.hold("job", "ada", lease=0.2)
+    assert await store.hold("job", "ada", lease=0.2)
+    assert not await store.hold("job", "bob", lease=0.2)
+    await store.free("job", "bob")
+    assert not await store.hold("job", "bob", lease=0.2)
+    await asyncio.sleep(0.3)
+    assert await store.hold("job", "bob", lease=0.2)
+    await store.free("job", "bob")
+    assert await store.hold("job", "ada", lease=0.2)
+    await store.close()
+
+
+async def test_a_one_shot_of_the_fleet_runs_in_one_process_for_good(redis_url: str, clock: FakeClock) -> None:
+    ran: list[str] = []
+
+    @scheduled
+    class Jobs:
+        @after("1s", once_per_fleet="import-2026")
+        async def once(self) -> None:
+            ran.append("once")
+
+        @after("1s")
+        async def each(self) -> None:
+            ran.append("each")
+
+    for _ in range(3):
+        async with running(Jobs, clock=clock, settings={"url": redis_url}):
+            await clock.advance(2)
+            for _ in range(200):
+                await asyncio.sleep(0.005)
+                if ran.count("once") and ran.count("each"):
+                    break
+    assert (ran.count("once"), ran.count("each")) == (1, 3)
+
+
+async def test_what_was_missed_while_no_process_ran_is_caught_up(redis_url: str) -> None:
+    ran: list[datetime] = []
+
+    @scheduled
+    class Jobs:
+        @every(0.2, name="job")
+        async def job(self, tick: Tick) -> None:
+            ran.append(tick.due)
+
+    async with running(Jobs, settings={"url": redis_url}):
+        while len(ran) < 2:
+            await asyncio.sleep(0.01)
+    last = ran[-1]
+    await asyncio.sleep(1.1)
+    ran.clear()
+    began = datetime.now(UTC)
+    async with running(Jobs, settings={"url": redis_url}):
+        while not ran:
+            await asyncio.sleep(0.005)
+    assert last < ran[0] <= began
+
+
+async def test_a_redis_that_is_away_costs_no_process(private_redis: Any) -> None:
+    ran: list[datetime] = []
+
+    @scheduled
+    class Jobs:
+        @every(0.2, name="job")
+        async def job(self, tick: Tick) -> None:
+            ran.append(tick.due)
+
+    async with running(Jobs, settings={"url": private_redis.url}):
+        while not ran:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(private_redis.stop)
+        await asyncio.sleep(1.0)
+        await asyncio.to_thread(private_redis.start)
+        count = len(ran)
+        while len(ran) < count + 3:
+            await asyncio.sleep(0.01)
+    assert len(ran) == len(set(ran))
+
+
+def test_an_app_without_the_extra_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    from nestpy_core import App
+
+    @module(imports=[ScheduleModule.for_root(url="redis://localhost")])
+    class RootModule: ...
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "redis" else real(name))
+    with pytest.raises(BootError) as caught:
+        App(RootModule, environ={"NESTPY_ENV": "test"})
+    assert [str(one) for one in caught.value.exceptions] == [
+        (
+            "Setting `schedule.url` needs the package redis, which is not installed\n"
+            "Hint: pip install nestpy-schedule[redis]"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://:hunter2@localhost", "redis://:hunter2@localhost:port", "redis://host/hunter2"]
+)
+def test_a_url_that_no_redis_can_have_is_a_boot_error_which_does_not_repeat_it(url: str) -> None:
+    from nestpy_core import App
+
+    @module(imports=[ScheduleModule])
+    class RootModule: ...
+
+    with pytest.raises(BootError) as caught:
+        App(RootModule, environ={"NESTPY_ENV": "test", "REDIS_URL": url})
+    assert "1. Setting `schedule.url` must be a URL " in str(caught.value)
+    assert "Hint: set `REDIS_URL` to `redis://:password@host:6379/0`" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
