@@ -1,0 +1,86 @@
+"""What carries the servers of a running app: their sessions, and one HTTP transport for each path."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from nestpy_core import AppStatus, injectable, on_module_destroy
+from nestpy_http import Request, Response
+
+from ._config import McpConfig
+from ._guarded import Checks
+from ._sessions import MemorySessions, SessionStore
+from ._table import McpTable
+from ._transport import HttpTransport
+from .errors import McpError
+
+
+async def open_store(config: McpConfig) -> AsyncIterator[SessionStore]:
+    """Open what the settings name, for the life of the app.
+
+    Raises:
+        McpError: the settings name none, or no address.
+    """
+    store: SessionStore
+    if config.session_store == "memory":
+        store = MemorySessions()
+    elif config.session_store == "redis" and config.url is not None:
+        from ._sessions import RedisSessions
+
+        store = RedisSessions(config.url.reveal())
+    else:
+        raise McpError(
+            "Setting `mcp.session_store` must be `memory`, or `redis` with `mcp.url`.\n"
+            "Hint: set `NESTPY_MCP__URL`, for instance to `redis://localhost:6379/0`"
+        )
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@injectable
+class McpRuntime:
+    """The running servers of one app."""
+
+    table: McpTable
+    config: McpConfig
+    store: SessionStore
+    status: AppStatus
+
+    def transport(self, path: str) -> HttpTransport:
+        """Return what carries the server at *path*."""
+        found = self.table.transports.get(path)
+        if found is None or found.store is not self.store:
+            server = self.table.servers[path]
+            found = HttpTransport(server, self.store, Checks(self.config), self._draining)
+            self.table.transports[path] = found
+        return found
+
+    def _draining(self) -> bool:
+        return self.status.draining
+
+    def metadata(self, path: str, request: Request) -> Response:
+        """Answer with the metadata of the server at *path* (RFC 9728); 404 where tokens come from nowhere."""
+        config = self.config
+        if path not in self.table.servers or not config.authorization_servers:
+            return Response({"error": "not_found"}, 404)
+        document = {
+            "resource": resource_of(config, request, path),
+            "authorization_servers": list(config.authorization_servers),
+            "bearer_methods_supported": ["header"],
+            **({"scopes_supported": list(config.scopes)} if config.scopes else {}),
+        }
+        return Response(document, headers={"cache-control": "no-store", "access-control-allow-origin": "*"})
+
+    @on_module_destroy
+    async def end(self) -> None:
+        """End every session that this process holds."""
+        for transport in self.table.transports.values():
+            transport.end()
+        self.table.transports.clear()
+
+
+def resource_of(config: McpConfig, request: Request, path: str) -> str:
+    """Return a server's URL as tokens name it."""
+    return f"{config.resource.rstrip('/')}{path}" if config.resource else f"{request.scheme}://{request.host}{path}"
