@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from nestpy_testing import TestApp
@@ -41,5 +40,5 @@ def test_controller_is_a_plain_class(main):
 
 @pytest.mark.e2e
 async def test_greets_over_a_socket(main):
-    async with TestApp(main.AppModule).listening() as url, httpx.AsyncClient(base_url=url) as client:
-        assert (await client.get("/")).text == "Hello World"
+    async with TestApp(main.AppModule, socket=True) as app:
+        assert (await app.client.get("/")).text == "Hello World"

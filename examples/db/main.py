@@ -1,0 +1,11 @@
+from example_db import MIGRATIONS, seed
+
+from nestpy_core import App, module
+from nestpy_orm import OrmModule
+
+
+@module(imports=[OrmModule.for_root(url="sqlite:///example.sqlite", migrations=MIGRATIONS, seeds=[seed])])
+class DbModule: ...
+
+
+app = App(DbModule)

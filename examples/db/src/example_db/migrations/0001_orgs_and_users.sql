@@ -1,0 +1,19 @@
+-- up
+CREATE TABLE orgs (
+  id UUID PRIMARY KEY,
+  name VARCHAR(100) NOT NULL UNIQUE
+);
+
+CREATE TABLE users (
+  id UUID PRIMARY KEY,
+  name VARCHAR(100) NOT NULL,
+  email VARCHAR(255) NOT NULL UNIQUE,
+  org_id UUID NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+  created_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE INDEX users_org_id ON users (org_id);
+
+-- down
+DROP TABLE users;
+DROP TABLE orgs;

@@ -1,0 +1,3 @@
+from pathlib import Path
+
+MIGRATIONS = str(Path(__file__).parent / "migrations")
