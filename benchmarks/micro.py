@@ -13,11 +13,14 @@ from pathlib import Path
 
 import peers
 from cases import big_app, imports
+from cases.authz_rules import ENFORCE, GATE, MASK
 from cases.calls import RAW, WITH_GRAPH, WITHOUT_GRAPH, calls
+from cases.events_app import ALONE, EMIT
 from harness import counting, machine
-from harness.contestants import BENCHMARKS, INSTALLED, PYTHON
+from harness.contestants import BENCHMARKS, INSTALLED, NEST, PYTHON
 from harness.counting import Counter, CountingError
 from harness.ledger import CALIBRATION, Ledger
+from harness.processes import clean_environment
 from harness.timing import Stopwatch, Timing, calibration
 from harness.workloads import DEFAULT, chosen
 
@@ -86,6 +89,8 @@ def measure(chosen_options: Options) -> Ledger:
     }
     _add_requests(ledger, timed, counts)
     _add_resolution(ledger, timed, counts, stopwatch)
+    _add_events(ledger, timed, counts)
+    _add_authorization(ledger, timed, counts)
     _add_boot(ledger, chosen_options.processes)
     _add_imports(ledger, chosen_options.processes)
     return ledger
@@ -122,19 +127,47 @@ def _add_resolution(
     ledger.add(group, "dishka over NestPy (target ≥ 2)", resolved["resolve"] / max(own, 1.0), "×")
 
 
+def _add_events(ledger: Ledger, timed: Mapping[str, Timing], counts: Mapping[str, float]) -> None:
+    group = "An event with three listeners that do nothing"
+    for name in (EMIT, ALONE):
+        ledger.add(group, name, timed[name].best, "ns", counts.get(name))
+    ledger.add(group, "the bus alone (target ≤ 3000)", timed[EMIT].best - timed[ALONE].best, "ns")
+
+
+def _add_authorization(ledger: Ledger, timed: Mapping[str, Timing], counts: Mapping[str, float]) -> None:
+    group = "Authorization, an ability of 100 rules"
+    for name in (GATE, ENFORCE, MASK):
+        ledger.add(group, name, timed[name].best, "ns", counts.get(name))
+    ledger.add(group, "casbin over NestPy (target ≥ 100)", timed[ENFORCE].best / timed[GATE].best, "×")
+    missing = peers.prepare(["node"])
+    if missing:
+        ledger.notes.append(f"CASL: {missing['node']}")
+        return
+    done = subprocess.run(
+        ["node", BENCHMARKS / "cases" / "casl.cjs", NEST / "package.json"], capture_output=True, text=True, check=True
+    )
+    theirs = json.loads(done.stdout)
+    ledger.add(group, "CASL: can() of an instance", theirs["gate"], "ns")
+    ledger.add(group, "CASL: mask of 100 rows", theirs["mask"], "ns")
+    ledger.add(group, "CASL over NestPy, the mask (target ≥ 1)", theirs["mask"] / timed[MASK].best, "×")
+
+
 def _add_boot(ledger: Ledger, processes: int) -> None:
     _say("boot …")
     directory = INSTALLED / "micro"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "big_app_source.py").write_text(big_app.source(), encoding="utf-8")
     script = [sys.executable, str(BENCHMARKS / "cases" / "boot.py"), str(directory)]
-    printed = [subprocess.run(script, capture_output=True, text=True, check=True).stdout for _ in range(processes + 1)]
-    runs = [json.loads(text) for text in printed]
+    runs = [json.loads(_printed(script)) for _ in range(processes + 1)]
     group = "Boot of 300 routes and 100 providers in a fresh process"
     for key, words in BOOT_WORDS.items():
         ledger.add(group, words, min(run[key] for run in runs), "ms")
     ledger.add(group, "all of it", min(sum(run[key] for key in BOOT_WORDS) for run in runs), "ms")
     ledger.add(group, "resident memory when started", min(run["memory"] for run in runs), "MB")
+
+
+def _printed(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=clean_environment()).stdout
 
 
 def _add_imports(ledger: Ledger, processes: int) -> None:

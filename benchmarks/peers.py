@@ -58,32 +58,47 @@ def _node_version(name: str) -> str:
 
 
 def _prepare_python() -> None:
-    key = hashlib.sha256(_REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
-    environment = PYTHON.parent.parent
+    python_environment(PYTHON, _REQUIREMENTS)
+
+
+def python_environment(python: Path, requirements: Path) -> None:
+    """Make the environment of an interpreter, unless it has these requirements already."""
+    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    environment = python.parent.parent
     if _stamped(environment, key):
         return
-    print("Installing the Python contestants …", file=sys.stderr, flush=True)
+    print(f"Installing the Python contestants of {requirements.name} …", file=sys.stderr, flush=True)
     shutil.rmtree(environment, ignore_errors=True)
     _run([sys.executable, "-m", "venv", str(environment)])
-    _run([str(PYTHON), "-m", "pip", "install", "--quiet", "--requirement", str(_REQUIREMENTS)])
+    _run([str(python), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)])
     _stamp(environment, key)
 
 
-def _prepare_node() -> None:
+def node_environment(place: Path, sources: Path, *commands: Sequence[str]) -> None:
+    """Copy *sources*, install what their package.json names and run *commands* there, unless that was done already.
+
+    Raises:
+        SetupError: there is no Node, or a command fails.
+    """
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            raise SetupError(f"`{program}` is not on PATH; the NestJS contestants need Node 20 or later")
-    sources = sorted(path for path in _NEST_SOURCES.rglob("*") if path.is_file())
+            raise SetupError(f"`{program}` is not on PATH; contestants from Node need version 20 or later")
+    files = sorted(path for path in sources.rglob("*") if path.is_file())
     node = subprocess.run(["node", "--version"], capture_output=True, check=True).stdout
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + node).hexdigest()
-    if _stamped(NEST, key):
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in files) + node).hexdigest()
+    if _stamped(place, key):
         return
-    print("Installing the NestJS contestants …", file=sys.stderr, flush=True)
-    shutil.rmtree(NEST, ignore_errors=True)
-    shutil.copytree(_NEST_SOURCES, NEST)
-    _run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], NEST)
-    _run(["npm", "run", "--silent", "build"], NEST)
-    _stamp(NEST, key)
+    print(f"Installing the contestants of {sources.name} …", file=sys.stderr, flush=True)
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(sources, place)
+    _run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], place)
+    for command in commands:
+        _run(command, place)
+    _stamp(place, key)
+
+
+def _prepare_node() -> None:
+    node_environment(NEST, _NEST_SOURCES, ["npm", "run", "--silent", "build"])
 
 
 def _check_project() -> None:

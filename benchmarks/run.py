@@ -1,4 +1,8 @@
-"""Compare NestPy with its peers over HTTP: `make bench`, or `make bench ARGS="--quick --workloads W1,W5"`."""
+"""Compare NestPy with its peers over HTTP: `make bench`, or `make bench ARGS="--quick --workloads W1,W5"`.
+
+Then measure what each optional feature costs; `--features` measures that alone. `make bench ARGS=queues` compares the
+queue with others, and `make bench ARGS=rows` a row by id from PostgreSQL (W8); `make bench` alone ends with both.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,12 @@ from pathlib import Path
 from statistics import median
 
 import peers
-from harness import contestants, load, machine, targets, workloads
+import queues
+import rows
+from harness import contestants, features, load, machine, targets, workloads
 from harness.contestants import BASELINE, INSTALLED, PYTHON
 from harness.figures import Results
+from harness.processes import ServerError
 from harness.report import Report
 from harness.session import Plan, Run, say
 
@@ -29,6 +36,7 @@ def plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one visit")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--quick", action="store_true", help="two short rounds, little warm-up: a smoke test")
+    parser.add_argument("--features", action="store_true", help="measure what optional features cost, and nothing else")
     parser.add_argument(
         "--output", type=Path, default=INSTALLED / "results", help="where JSON and Markdown are written"
     )
@@ -49,6 +57,7 @@ def plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
         warm_up=2 if quick else 10,
         slice_seconds=0.3 if quick else 1.0,
         quick=quick,
+        features=options.features,
     )
     return chosen, options.output
 
@@ -112,8 +121,14 @@ def write(report: Report, directory: Path) -> None:
 
 def main() -> int:
     """Run what the command line asks for."""
-    chosen, output = plan()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if sys.argv[1:2] == ["queues"]:
+        return queues.main(sys.argv[2:])
+    if sys.argv[1:2] == ["rows"]:
+        return rows.main(sys.argv[2:])
+    chosen, output = plan()
+    if chosen.features:
+        return _features(chosen, output)
     missing = peers.prepare(each.needs for each in chosen.contestants)
     if "python" in missing:
         say(f"There is no run without raw RSGI: {missing['python']}")
@@ -137,6 +152,32 @@ def main() -> int:
         run.measure()
     later = machine.stolen_ticks()
     write(report(chosen, results, cores, (later[0] - stolen) / max(later[1] - total, 1)), output)
+    return _features(chosen, output)
+
+
+def _features(plan: Plan, directory: Path) -> int:
+    """Measure what each optional feature costs; print it and write it beside the rest."""
+    logs = INSTALLED / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    try:
+        program = load.compiled(INSTALLED)
+        costs = features.measure(
+            program,
+            logs,
+            machine.choose_cores(),
+            rounds=plan.rounds,
+            seconds=plan.seconds / 2,
+            connections=plan.connections,
+        )
+    except (load.LoadError, ServerError) as error:
+        say(str(error))
+        return 1
+    text = features.markdown(costs)
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / f"{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-features.md"
+    file.write_text(text, encoding="utf-8")
+    print(text)
+    say(f"Written: {file}")
     return 0
 
 

@@ -1,20 +1,27 @@
 """Load one NestPy server for a long time and watch what grows: `make soak`, or `make soak ARGS="--minutes 60"`.
 
-Prints one line per goal and exits with 1 when one is missed.
+Before that it probes what bodies at their limit cost in memory and what slow clients take from others; ``--minutes 0``
+does only that. Prints one line per goal and exits with 1 when one is missed. `make soak ARGS=queue` and `ARGS=schedule`
+kill workers, Redis and schedulers instead, and count what was lost: see `fleets.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-from harness import contestants, gate, load, machine, workloads
-from harness.contestants import INSTALLED
+import fleets
+from harness import contestants, gate, load, machine, probes, workloads
+from harness.contestants import BENCHMARKS, INSTALLED
+from harness.goals import Goal
 from harness.processes import Memory, Server, descendants
 from harness.session import say
 
@@ -23,6 +30,10 @@ RSS_PER_TEN_MINUTES = 1.0
 
 WARM = 0.2
 """The share of the time that does not count: caches and the allocator settle."""
+
+
+OBJECTS = 32.0
+"""How many times its size a body of JSON may take as objects, while it is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +55,6 @@ class Sample:
             files=sum(len(list((process / "fd").iterdir())) for process in tree),
             threads=sum(len(list((process / "task").iterdir())) for process in tree),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """One promise and what was seen of it."""
-
-    name: str
-    seen: str
-    met: bool
-
-    def __str__(self) -> str:
-        return f"{'met   ' if self.met else 'MISSED'}  {self.name}: {self.seen}"
 
 
 def slope(samples: Sequence[Sample]) -> float:
@@ -85,6 +84,66 @@ def judge(samples: Sequence[Sample], requests: int, faults: int, *, alive: bool)
         Goal("open files stay", f"{first.files} then {last.files}", last.files <= first.files + 2),
         Goal("threads stay", f"{first.threads} then {last.threads}", last.threads <= first.threads),
     ]
+
+
+def judge_memory(growths: Mapping[str, probes.Growth]) -> list[Goal]:
+    """Hold what bodies at their limit cost against the goals.
+
+    Bytes and files are bounded one by one. JSON becomes objects, many times its size, while it is decoded: one body at
+    a time, so that many at once are bounded like the others.
+    """
+    goals = []
+    for name, growth in growths.items():
+        bound = 4 * growth.limit
+        objects = OBJECTS * growth.limit if name.startswith("JSON") else 0.0
+        if not name.startswith("JSON"):
+            seen = f"{growth.one:.1f} MiB for {growth.limit:.0f}"
+            goals.append(Goal(f"{name}: one body at its limit adds at most 4 times as much", seen, growth.one <= bound))
+        goals.append(
+            Goal(
+                f"{name}: {growth.count} bodies at once add at most 4 times as much",
+                f"{growth.several:.1f} MiB for {growth.count * growth.limit:.0f}, a single one {growth.one:.1f}",
+                growth.several <= growth.count * bound + objects,
+            )
+        )
+        goals.append(Goal(f"{name}: every body is answered", str(set(growth.statuses)), max(growth.statuses) < 500))
+    return goals
+
+
+def judge_slow(found: Sequence[probes.Beside], count: int) -> list[Goal]:
+    """Hold what a normal client kept beside slow ones against the goals, by the medians of the rounds."""
+    throughput, p99 = median(one.throughput for one in found), median(one.p99 for one in found)
+    beside = f"beside {count} slow heads, {count} slow bodies and {count // 5} silent clients"
+    return [
+        Goal(f"a client keeps 90 % of its throughput {beside}", f"{throughput:.0%}", throughput >= 0.9),
+        Goal("and waits at most 3 times as long in its slowest hundredth", f"{p99:.2f} times", p99 <= 3),
+        Goal("and no request of it fails", str(sum(one.faults for one in found)), not any(one.faults for one in found)),
+    ]
+
+
+def probe(logs: Path, many: int, slow: int) -> list[Goal]:
+    """Run both probes."""
+    cores = machine.choose_cores()
+    program = load.compiled(INSTALLED)
+    goals = judge_memory(probes.memory(logs, cores.server, many))
+    return goals + judge_slow(probes.slow_clients(program, logs, cores, count=slow, seconds=5.0, rounds=3), slow)
+
+
+def agree(cases: int, worlds: int = 10) -> Goal:
+    """Compare gate, PostgreSQL, SQLite and oracle of nestpy-authz on random policies, of several worlds of rows."""
+    name = f"gate, PostgreSQL, SQLite and oracle agree on {cases:,} policies"
+    test = "test_agreement.py::test_random_policies_are_decided_alike_everywhere"
+    for seed in range(1, worlds + 1):
+        say(f"policies of world {seed} of {worlds} …")
+        environment = {**os.environ, "AGREEMENT_CASES": str(cases // worlds), "AGREEMENT_SEED": str(seed)}
+        command = [sys.executable, "-m", "pytest", "-q", f"packages/nestpy-authz/tests/{test}"]
+        done = subprocess.run(
+            command, cwd=BENCHMARKS.parent, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            say("\n".join(done.stdout.splitlines()[-20:]))
+            return Goal(name, f"a disagreement in world {seed}", met=False)
+    return Goal(name, "0 disagreements", met=True)
 
 
 def run(minutes: float, slice_seconds: float, logs: Path) -> list[Goal]:
@@ -130,14 +189,27 @@ def _load(server: Server, minutes: float, slice_seconds: float, cores: machine.C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, run, print one line per goal."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in fleets.TIERS:
+        return fleets.main(given)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--bodies", type=int, default=200, help="bodies at their limit that arrive at once")
+    parser.add_argument("--slow", type=int, default=1000, help="slow heads, and as many slow bodies")
     parser.add_argument("--slice", type=float, default=5.0, help="seconds of each workload before the next one's turn")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--policies", type=int, default=100_000, help="random policies of authorization; 0 for none")
+    options = parser.parse_args(given)
     logs = INSTALLED / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    goals = run(options.minutes, options.slice, logs)
-    print("\n".join(map(str, goals)))
+    goals = probe(logs, options.bodies, options.slow)
+    print("\n".join(map(str, goals)), flush=True)
+    if options.policies:
+        goals.append(agree(options.policies))
+        print(goals[-1], flush=True)
+    if options.minutes:
+        lasting = run(options.minutes, options.slice, logs)
+        print("\n".join(map(str, lasting)))
+        goals += lasting
     return 0 if all(goal.met for goal in goals) else 1
 
 

@@ -16,6 +16,8 @@ from harness.contestants import BENCHMARKS
 from harness.timing import Call
 from harness.workloads import BROKEN_REQUEST, DEFAULT, Exchange, chosen
 
+from cases.authz_rules import deciding
+from cases.events_app import emitting
 from cases.fake_server import request
 
 RAW = ", raw RSGI"
@@ -30,8 +32,8 @@ def calls() -> Iterator[dict[str, Call]]:
     raw = _loaded("contestant_rsgi", BENCHMARKS / "contestants" / "rsgi" / "app.py").app
     nestpy = _loaded("contestant_nestpy", BENCHMARKS / "contestants" / "nestpy" / "main.py").app
     graph = _loaded("graph_app", BENCHMARKS / "cases" / "graph_app.py").app
-    with _started(nestpy), _started(graph):
-        made: dict[str, Call] = {}
+    with _started(nestpy), _started(graph), emitting() as emitted, deciding() as decided:
+        made: dict[str, Call] = {**emitted, **decided}
         for workload in chosen(DEFAULT):
             made[workload.name] = request(nestpy, workload.loaded)
             made[f"{workload.name}{RAW}"] = request(raw, workload.loaded)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.processes import clean_environment
+
 _SCRIPT = """
 import json, time
 began = time.process_time()
@@ -60,7 +62,8 @@ def cost(statement: str, processes: int) -> Import | None:
 
 def _run(statement: str) -> tuple[float, float] | None:
     script = _SCRIPT.format(statement=statement)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean_environment())
     if done.returncode:
         return None
     took, memory = json.loads(done.stdout)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.processes import Server, free_port
+from harness.processes import Server, clean_environment, free_port
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 INSTALLED = BENCHMARKS.parent / ".bench"
@@ -43,10 +42,7 @@ class Contestant:
     def server(self, core: int, logs: Path) -> Server:
         """A server for it on a free port, not started yet."""
         port = free_port()
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("NESTPY_", "GRANIAN_"))
-        }
-        environment |= {"PORT": str(port), "NODE_ENV": "production"}
+        environment = clean_environment() | {"PORT": str(port), "NODE_ENV": "production"}
         log = logs / f"{self.name}.log"
         return Server(self.command(port), self.directory, environment, port, core, log)
 

@@ -32,6 +32,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would configure a server or have each start compile its modules anew."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NESTPY_", "GRANIAN_")) and name != "PYTHONDONTWRITEBYTECODE"
+    }
+
+
 def descendants(root: int) -> list[int]:
     """The process and all below it."""
     parents: dict[int, list[int]] = {}

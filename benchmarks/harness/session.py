@@ -26,6 +26,7 @@ class Plan:
 
     Attributes:
         warm_up: most slices of `slice_seconds` a contestant is warmed with before each workload.
+        features: whether only the cost of optional features is measured.
     """
 
     contestants: Sequence[Contestant]
@@ -37,6 +38,7 @@ class Plan:
     warm_up: int
     slice_seconds: float
     quick: bool
+    features: bool = False
 
 
 def say(line: str) -> None:

@@ -1,0 +1,325 @@
+"""Kill workers, Redis and schedulers under load and count what was lost: `make soak ARGS=queue`, `ARGS=schedule`.
+
+Everything runs on a Redis of its own with an append-only file, synced every second. Goals bear the names of the
+acceptance rows (Q1, Q4, Q12, Q15, S1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cases.queue_worker import Work
+from harness.contestants import BENCHMARKS
+from harness.goals import Goal
+from harness.processes import Memory
+from harness.session import say
+from redis.asyncio import Redis
+
+from nestpy_core import App, Context, injectable, module
+from nestpy_queue import Queue, QueueAdmin, QueueModule, StoreUnavailableError
+from nestpy_testing import ForkServer, RedisProcess
+
+TIERS = ("queue", "schedule")
+
+_WORKER = f"{BENCHMARKS}/cases/queue_worker.py:work"
+_SENDER = f"{BENCHMARKS}/cases/queue_worker.py:send"
+_SCHEDULER = f"{BENCHMARKS}/cases/scheduler.py:tick"
+
+
+@injectable
+class Producer:
+    """What enqueues."""
+
+    queue: Queue[Work]
+
+
+class Lines:
+    """What forked workers wrote down."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+
+    def of(self, kind: str) -> list[list[str]]:
+        """Return the words of each line of one kind."""
+        return [words for line in self.path.read_text().splitlines() if (words := line.split())[0] == kind]
+
+
+def producer(settings: dict[str, Any]) -> App:
+    """Return an app that enqueues."""
+
+    @module(imports=[QueueModule.for_root(**settings), QueueModule.for_feature({Work: "work"})], providers=[Producer])
+    class ProducerModule: ...
+
+    return App(ProducerModule, environ={"NESTPY_ENV": "test"})
+
+
+async def parts(context: Context) -> tuple[Queue[Work], QueueAdmin]:
+    """Return what enqueues and what looks."""
+    return (await context.get(Producer)).queue, await context.get(QueueAdmin)
+
+
+async def kills(jobs: int, count: int, directory: Path) -> list[Goal]:
+    """Q1: kill workers at random moments while they work jobs off."""
+    lines = Lines(directory / "kills")
+    with RedisProcess() as redis, ForkServer(_WORKER) as server:
+        settings = {"url": redis.url, "lease": 1.0, "durability": "off", "timeout": 5.0}
+        async with producer(settings).create_context() as context:
+            queue, admin = await parts(context)
+            workers = [server.fork(json.dumps(settings), str(lines.path), "10") for _ in range(4)]
+            sent: set[str] = set()
+            done = 0
+            batch = max(1, jobs // max(count, 1))
+            while done < count or len(sent) < jobs:
+                if len(sent) < jobs:
+                    some = range(min(batch, jobs - len(sent)))
+                    sent |= {job.id for job in await queue.enqueue_many([Work(number, 0.01) for number in some])}
+                await asyncio.sleep(random.uniform(0.005, 0.06))
+                if done < count:
+                    worker = random.choice(workers)
+                    await asyncio.to_thread(worker.kill)
+                    worker.start()
+                    done += 1
+                    if done % 100 == 0:
+                        say(f"Q1  {done} kills, {len(sent):,} jobs sent, {(await admin.counts('work')).done:,} done")
+            await admin.drained("work", 3600.0)
+            counts = await admin.counts("work")
+            for worker in workers:
+                await asyncio.to_thread(worker.terminate)
+    return judge_kills(lines, sent, counts.done, counts.dead, count)
+
+
+def judge_kills(lines: Lines, sent: set[str], done: int, dead: int, count: int) -> list[Goal]:
+    """Hold a history of starts against Q1."""
+    starts = lines.of("start")
+    times = Counter(words[1] for words in starts)
+    deliveries = Counter((words[1], words[2]) for words in starts)
+    lost, strange = len(sent - times.keys()), len(times.keys() - sent)
+    extra = len(starts) - len(times)
+    what = f"Q1 {count:,} kills in {len(sent):,} jobs"
+    return [
+        Goal(f"{what}: none lost", f"{lost} lost, {dead} dead, {strange} unknown", lost == dead == strange == 0),
+        Goal(f"{what}: each counts once", f"{done:,} ends counted", done == len(sent)),
+        Goal(
+            f"{what}: at most the jobs that ran at a kill start again",
+            f"{extra:,} of {count * 10:,}",
+            extra <= count * 10,
+        ),
+        Goal(
+            f"{what}: every start has a delivery number of its own",
+            f"{len(deliveries):,}",
+            len(deliveries) == len(starts),
+        ),
+    ]
+
+
+async def restarts(jobs: int, count: int, directory: Path) -> list[Goal]:
+    """Q4: restart Redis, every second time by SIGKILL, while jobs are sent and worked off."""
+    lines = Lines(directory / "restarts")
+    with RedisProcess() as redis, ForkServer(_WORKER) as server:
+        settings = {"url": redis.url, "lease": 5.0, "durability": "off"}
+        async with producer(settings).create_context() as context:
+            queue, admin = await parts(context)
+            workers = [server.fork(json.dumps(settings), str(lines.path), "10") for _ in range(2)]
+            pids = [worker.pid for worker in workers]
+            sent: set[str] = set()
+            waits: list[float] = []
+            for number in range(count):
+                sending = asyncio.create_task(
+                    _send_all(queue, range(number * jobs // count, (number + 1) * jobs // count), sent)
+                )
+                await asyncio.sleep(0.15)
+                await asyncio.to_thread(redis.kill if number % 2 else redis.stop)
+                await asyncio.to_thread(redis.start)
+                back = time.time()
+                await sending
+                # One more than those that may all have run before the restart.
+                await _send_all(queue, range(jobs + number, jobs + number + 1), sent)
+                waits.append(await _first_start(lines, back))
+                say(f"Q4  restart {number + 1} of {count}: {len(sent):,} jobs sent, consuming after {waits[-1]:.2f} s")
+            await admin.drained("work", 3600.0)
+            counts = await admin.counts("work")
+            alive = [worker.pid for worker in workers if worker.running]
+            for worker in workers:
+                await asyncio.to_thread(worker.terminate)
+    started = {words[1] for words in lines.of("start")}
+    lost, cancelled = len(sent - started), len(lines.of("cancelled"))
+    slowest = max(waits, default=0.0)
+    what = f"Q4 {count} restarts of Redis under {len(sent):,} jobs"
+    return [
+        Goal(f"{what}: none lost", f"{lost} lost, {counts.dead} dead", lost == counts.dead == 0),
+        Goal(f"{what}: the workers' processes live", f"{len(alive)} of {len(pids)}", alive == pids),
+        Goal(f"{what}: no running handler is cancelled", str(cancelled), cancelled == 0),
+        Goal(f"{what}: consuming again within 2 s", f"{slowest:.2f} s at most", slowest <= 2.0),
+    ]
+
+
+async def _send_all(queue: Queue[Work], numbers: range, sent: set[str]) -> None:
+    # A send that fails may have got through: its key makes the next one the same job.
+    async def send(number: int) -> None:
+        while True:
+            try:
+                sent.add((await queue.enqueue(Work(number, 0.01), key=f"job-{number}")).id)
+            except StoreUnavailableError:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+    for first in range(numbers.start, numbers.stop, 20):
+        await asyncio.gather(*map(send, numbers[first - numbers.start : first - numbers.start + 20]))
+
+
+async def _first_start(lines: Lines, since: float) -> float:
+    while time.time() < since + 60:
+        later = [float(words[4]) for words in lines.of("start")[-400:] if float(words[4]) > since]
+        if later:
+            return min(later) - since
+        await asyncio.sleep(0.02)
+    return 60.0
+
+
+async def keys(processes: int, count: int, sends: int, directory: Path) -> list[Goal]:
+    """Q12: send the same keys from several processes at once."""
+    del directory
+    with RedisProcess() as redis, ForkServer(_SENDER) as server:
+        settings = {"url": redis.url, "durability": "off", "timeout": 30.0}
+        begin = time.time() + 3
+        senders = [server.fork(json.dumps(settings), str(count), str(sends), str(begin)) for _ in range(processes)]
+        codes = [await asyncio.to_thread(sender.wait, 7200.0) for sender in senders]
+        async with producer(settings).create_context() as context:
+            counts = await (await parts(context))[1].counts("work")
+    what = f"Q12 {processes} processes send {count:,} keys {sends} times: {count:,} jobs"
+    return [
+        Goal(
+            what,
+            f"{counts.waiting:,} jobs, exit codes {sorted(set(codes))}",
+            counts.waiting == count and not any(codes),
+        )
+    ]
+
+
+async def remains(jobs: int, directory: Path) -> list[Goal]:
+    """Q15: work many jobs off and look at what stays behind in Redis and in the worker."""
+    history = str(directory / "remains")
+    with RedisProcess() as redis, ForkServer(_WORKER) as server:
+        settings = {"url": redis.url, "lease": 1.0, "durability": "off", "timeout": 5.0, "keep": 1.0}
+        async with producer(settings).create_context() as context:
+            queue, admin = await parts(context)
+            worker = server.fork(json.dumps(settings), history, "50")
+            client: Any = Redis.from_url(redis.url)
+            await _flow(queue, admin, 2000)
+            memory = int((await client.info("memory"))["used_memory"])
+            sizes = []
+            for step in range(20):
+                await _flow(queue, admin, jobs // 20)
+                sizes.append(Memory.of(worker.pid).rss)
+                say(f"Q15 {(step + 1) * jobs // 20:,} jobs, worker {sizes[-1]:.1f} MB")
+            # A finished job is known for a minute at least.
+            until = time.monotonic() + 90
+            while time.monotonic() < until and await client.dbsize() > 30:  # noqa: ASYNC110  # only Redis knows
+                await asyncio.sleep(1.0)
+            await client.execute_command("MEMORY", "PURGE")
+            after = int((await client.info("memory"))["used_memory"])
+            length = sum([await client.xlen(f"nestpy:{{work}}:stream:{level}") for level in range(4)])
+            consumers = len(await client.xinfo_consumers("nestpy:{work}:stream:1", "workers"))
+            await client.aclose()
+            await asyncio.to_thread(worker.terminate)
+    drift = sizes[-1] / sizes[len(sizes) // 5] - 1
+    what = f"Q15 after {jobs:,} jobs"
+    grown = (after - memory) / 2**20
+    return [
+        Goal(f"{what}: streams are empty", str(length), length == 0),
+        Goal(f"{what}: one worker is one consumer", str(consumers), consumers == 1),
+        Goal(f"{what}: Redis is back within 1 MB", f"{grown:+.2f} MB", grown <= 1.0),
+        Goal(f"{what}: the warm worker grew by 5 % at most", f"{drift:+.1%} to {sizes[-1]:.1f} MB", drift <= 0.05),
+    ]
+
+
+async def _flow(queue: Queue[Work], admin: QueueAdmin, jobs: int) -> None:
+    for first in range(0, jobs, 500):
+        await queue.enqueue_many([Work(number) for number in range(first, min(first + 500, jobs))])
+        while (await admin.counts("work")).waiting > 5000:  # noqa: ASYNC110  # only the store knows
+            await asyncio.sleep(0.02)
+    await admin.drained("work", 600.0)
+
+
+async def schedules(seconds: float, processes: int, count: int, directory: Path) -> list[Goal]:
+    """S1: kill one of several schedulers every two seconds."""
+    lines = Lines(directory / "schedules")
+    with RedisProcess() as redis, ForkServer(_SCHEDULER) as server:
+        fleet = [server.fork(redis.url, str(lines.path), str(count)) for _ in range(processes)]
+        while len(lines.path.read_text().splitlines()) < count:  # noqa: ASYNC110  # the fleet has begun
+            await asyncio.sleep(0.1)
+        begin, killed = int(time.time()) + 2, 0
+        while time.time() < begin + seconds:
+            await asyncio.sleep(2.0 - random.uniform(0, 0.5))
+            victim = random.choice(fleet)
+            await asyncio.to_thread(victim.kill)
+            victim.start()
+            killed += 1
+        end = int(time.time()) - 1
+        await asyncio.sleep(3)
+        for one in fleet:
+            await asyncio.to_thread(one.terminate)
+        ran = Counter((words[0], int(words[1])) for words in map(str.split, lines.path.read_text().splitlines()))
+        wanted = {(f"job-{number}", due) for number in range(count) for due in range(begin, end)}
+        claimed = await _claimed(redis.url, wanted - ran.keys())
+    double = sum(1 for times in ran.values() if times > 1)
+    missed = len(wanted - ran.keys())
+    for due in sorted({due for _, due in wanted - ran.keys()}):
+        say(f"S1  {sum(1 for _, one in wanted - ran.keys() if one == due)} missed {due - begin} s after the begin")
+    what = f"S1 {killed} kills among {processes} schedulers of {count} schedules, {len(wanted):,} occurrences"
+    return [
+        Goal(f"{what}: none runs twice", str(double), double == 0),
+        Goal(f"{what}: none is left unclaimed", str(missed - claimed), missed == claimed),
+        Goal(
+            f"{what}: only those that a killed process had just claimed do not run",
+            f"{claimed}, {claimed / killed:.1f} for each kill",
+            claimed <= killed * count / processes,
+        ),
+    ]
+
+
+async def _claimed(url: str, occurrences: set[tuple[str, int]]) -> int:
+    async with Redis.from_url(url, decode_responses=True) as client:
+        kept = {key async for key in client.scan_iter(match="nestpy:schedule:*", count=1000)}
+    return sum(1 for name, due in occurrences if any(name in key and str(due) in key for key in kept))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tier that is named first; print one line per goal, exit with 1 when one is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tier", choices=TIERS)
+    parser.add_argument("--goals", default="Q1,Q4,Q12,Q15", help="which of the queue")
+    parser.add_argument("--jobs", type=int, default=100_000, help="of Q1")
+    parser.add_argument("--kills", type=int, default=1000, help="of Q1")
+    parser.add_argument("--restarts", type=int, default=50, help="of Q4, under 400 jobs each")
+    parser.add_argument("--sends", type=int, default=100, help="of each key in Q12")
+    parser.add_argument("--million", type=int, default=1_000_000, help="jobs of Q15")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of S1")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as place:
+        directory = Path(place)
+        runs: dict[str, Callable[[], Any]] = {
+            "Q1": lambda: kills(options.jobs, options.kills, directory),
+            "Q4": lambda: restarts(options.restarts * 400, options.restarts, directory),
+            "Q12": lambda: keys(8, 1000, options.sends, directory),
+            "Q15": lambda: remains(options.million, directory),
+            "S1": lambda: schedules(options.seconds, 5, 60, directory),
+        }
+        chosen = options.goals.split(",") if options.tier == "queue" else ["S1"]
+        goals: list[Goal] = []
+        for name in chosen:
+            found = asyncio.run(runs[name]())
+            print("\n".join(map(str, found)), flush=True)
+            goals += found
+    return 0 if all(goal.met for goal in goals) else 1
