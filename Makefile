@@ -37,7 +37,7 @@ setup: .venv/.stamp ## Create or refresh the environment; runs by itself before 
 
 # `hatch run` creates or syncs the environment; the command itself re-reads the members' metadata, whose changed entry
 # points hatch does not notice.
-MEMBERS := $(wildcard packages/*/pyproject.toml examples/plugins/*/pyproject.toml)
+MEMBERS := $(wildcard packages/*/pyproject.toml examples/db/pyproject.toml examples/plugins/*/pyproject.toml)
 .venv/.stamp: .hatch/.stamp hatch.toml $(MEMBERS)
 	$(HATCH) run uv pip install --quiet $(addprefix --editable ,$(dir $(MEMBERS)))
 	@touch $@
@@ -49,14 +49,33 @@ run: setup ## Serve an example: make run APP=app
 	@test -f examples/$(APP)/main.py || { echo "There is no examples/$(APP)/main.py"; exit 2; }
 	@cd examples/$(APP) && exec $(CURDIR)/$(PY) main.py $(ARGS)
 
+.PHONY: db
+db: setup ## Migrate or seed an example's database: make db VERB=up|down|fresh|status|seed|reset|new
+	@cd examples/$(APP) && exec $(CURDIR)/$(BIN)/nestpy db $(or $(VERB),status) main.py $(ARGS)
+
 .PHONY: dev
 dev: setup ## Serve an example and restart it on every change: make dev APP=app
 	@exec $(PY) tools/dev.py $(APP)
 
 # ── tests ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+# Programs that tests need from outside pip, each with the Debian package that brings it; CI=true installs what is absent.
+TOOLS := chromium:chromium haproxy:haproxy node:nodejs npm:npm openssl:openssl promtool:prometheus
+
+.PHONY: tools
+tools: ## Install the programs that tests need from outside pip, where apt-get may
+	@absent=""; for pair in $(TOOLS); do \
+		command -v "$${pair%%:*}" >/dev/null || absent="$$absent $${pair##*:}"; \
+	done; \
+	test -n "$$absent" || exit 0; \
+	if [ "$$(id -u)" = 0 ]; then become=""; else become="sudo -n"; fi; \
+	if $$become apt-get --version >/dev/null 2>&1; then \
+		$$become apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $$become apt-get install -y -qq --no-install-recommends $$absent >/dev/null; \
+	else echo "Not installed:$$absent"; fi
+
 .PHONY: test
-test: setup ## Run all tests: make test ARGS='-k routing' WORKERS=0
+test: setup $(if $(filter true,$(CI)),tools) ## Run all tests: make test ARGS='-k routing' WORKERS=0
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-unit
@@ -68,11 +87,11 @@ test-e2e: setup ## Run the tests over real sockets, processes and environments
 	@$(PY) -m pytest -m e2e $(ARGS)
 
 .PHONY: coverage
+# Traced code runs several times as long as the tests' own timeout allows for; a failing test must not hide the report.
 coverage: setup ## Run all tests and report the lines and branches they miss
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest $(ARGS)
-	@$(PY) -m coverage combine --quiet
-	@$(PY) -m coverage report
+	@$(PY) -m coverage run -m pytest -n $(WORKERS) --dist loadfile --timeout 180 $(ARGS); status=$$?; \
+		$(PY) -m coverage combine --quiet && $(PY) -m coverage report && exit $$status
 
 .PHONY: matrix
 matrix: setup ## Run the tests on every CPython >= 3.11 of this machine
@@ -102,8 +121,10 @@ check: lint types test ## Everything that .ci/run checks
 # ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: bench
-bench: setup ## Compare NestPy with its peers over HTTP
+bench: setup ## Compare NestPy with its peers: over HTTP, with rows of PostgreSQL, and its queue; ARGS='rows' for one
 	@$(PY) benchmarks/run.py $(ARGS)
+	@test -n "$(ARGS)" || $(PY) benchmarks/run.py rows
+	@test -n "$(ARGS)" || $(PY) benchmarks/run.py queues
 
 .PHONY: bench-micro
 bench-micro: setup ## Measure boot, imports, memory and single calls

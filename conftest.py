@@ -9,9 +9,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import acceptance
 import pytest
+
+if TYPE_CHECKING:
+    from chromium import Page
+
+
+ABSENT = "which is not on PATH"
 
 
 class Acceptance:
@@ -26,8 +33,9 @@ class Acceptance:
         self._counts = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not narrowed
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember a test that passed."""
-        if report.when == "call" and report.passed:
+        """Remember a test that passed, or whose program is absent: `pytest_runtest_setup` says what that means."""
+        absent = report.when == "setup" and report.skipped and ABSENT in str(report.longrepr)
+        if absent or (report.when == "call" and report.passed):
             self._passed.add(report.nodeid.partition("[")[0])
 
     @pytest.hookimpl(tryfirst=True)
@@ -67,12 +75,21 @@ def main(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
                 del sys.modules[name]
 
 
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A page in a headless Chromium of its own, which reaches the loopback address alone."""
+    from chromium import Page
+
+    with Page(tmp_path) as opened:
+        yield opened
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose program is absent; under CI, which installs them all, fail it."""
     absent = [tool for mark in item.iter_markers("needs") for tool in mark.args if shutil.which(tool) is None]
     if not absent:
         return
-    reason = f"needs {', '.join(absent)}, which is not on PATH"
+    reason = f"needs {', '.join(absent)}, {ABSENT}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SHORT = {"core": "packages/nestpy-core/tests", "http": "packages/nestpy-http/tests"}
 
 
 def rows(root: Path = ROOT) -> Iterator[tuple[str, list[str]]]:
@@ -17,12 +16,14 @@ def rows(root: Path = ROOT) -> Iterator[tuple[str, list[str]]]:
     tables = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     for section, table in tables.items():
         for row, tests in table.items():
-            yield f"{section}: {row}", [_expanded(test) for test in tests]
+            yield f"{section}: {row}", [_expanded(root, test) for test in tests]
 
 
-def _expanded(test: str) -> str:
+def _expanded(root: Path, test: str) -> str:
+    """Read ``http/test_x.py`` as the test of the distribution that is called so."""
     head, slash, rest = test.partition("/")
-    return f"{SHORT[head]}{slash}{rest}" if head in SHORT else test
+    directory = f"packages/nestpy-{head}/tests"
+    return f"{directory}{slash}{rest}" if slash and (root / directory).is_dir() else test
 
 
 def check(root: Path = ROOT) -> list[str]:

@@ -1,7 +1,8 @@
 """Refuse a dependency between distributions that the design does not draw.
 
 Every arrow points to nestpy-core. The only others are in `EXTRA_ARROWS`; capabilities meet each other through contracts
-in core. Both the metadata and every import count, those inside functions and under `TYPE_CHECKING` too.
+in core. Both the metadata and every import count, those inside functions and under `TYPE_CHECKING` too. An import takes
+what the sibling shows to everybody, in sources and tests: never one of its underscored modules or names.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def is_drawn(source: str, target: str) -> bool:
 
 
 def check(distribution: Distribution) -> list[str]:
-    """Name every undrawn arrow in metadata and sources, and every import that the metadata does not cover."""
-    return [*_metadata_problems(distribution), *_import_problems(distribution)]
+    """Name every undrawn arrow, every import that the metadata does not cover, and every one of a private name."""
+    return [*_metadata_problems(distribution), *_import_problems(distribution), *_private_problems(distribution)]
 
 
 def _siblings(distribution: Distribution) -> set[str]:
@@ -60,25 +61,47 @@ def _import_problems(distribution: Distribution) -> Iterator[str]:
                 yield f"{file}:{line}: imports `{imported}`, which pyproject.toml does not require"
 
 
+def _private_problems(distribution: Distribution) -> Iterator[str]:
+    for folder in (distribution.source, distribution.path / "tests"):
+        for file in sorted(folder.rglob("*.py")):
+            for line, name in imported_names(file):
+                sibling = _distribution_of(name)
+                if sibling != distribution.name and any(_is_private(part) for part in name.split(".")):
+                    yield f"{file}:{line}: imports `{name}`, which is private to `{sibling}`"
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
 def imported_siblings(file: Path) -> Iterator[tuple[int, str]]:
-    """Each line of a module that imports from a `nestpy_…` package, with that distribution's name.
+    """Each line of a module that imports from a `nestpy_…` package, with that distribution's name."""
+    found = {(line, _distribution_of(name)): None for line, name in imported_names(file)}
+    return iter(found)
+
+
+def imported_names(file: Path) -> Iterator[tuple[int, str]]:
+    """Each line of a module that imports from a `nestpy_…` package, with the whole dotted name of what it takes.
 
     `importlib.import_module("nestpy_…")` and `__import__("nestpy_…")` with a literal count as imports.
     """
     tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
     for node in ast.walk(tree):
-        for name in _imported_modules(node):
-            top = name.partition(".")[0]
-            if top.startswith("nestpy_"):
-                yield getattr(node, "lineno", 0), top.replace("_", "-")
+        for name in _imported_names(node):
+            if name.startswith("nestpy_"):
+                yield getattr(node, "lineno", 0), name
 
 
-def _imported_modules(node: ast.AST) -> list[str]:
+def _distribution_of(name: str) -> str:
+    return name.partition(".")[0].replace("_", "-")
+
+
+def _imported_names(node: ast.AST) -> list[str]:
     match node:
         case ast.Import(names=names):
             return [alias.name for alias in names]
-        case ast.ImportFrom(module=str(module), level=0):
-            return [module]
+        case ast.ImportFrom(module=str(module), level=0, names=names):
+            return [f"{module}.{alias.name}" for alias in names]
         case ast.Call(
             func=ast.Name(id="__import__" | "import_module") | ast.Attribute(attr="import_module"),
             args=[ast.Constant(value=str(module)), *_],

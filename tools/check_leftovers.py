@@ -23,6 +23,9 @@ LEFTOVERS = {
 EXEMPT = ("tools/check_leftovers.py", "tools/tests/test_check_leftovers.py")
 """The files that must spell out what is refused."""
 
+VENDORED = "_vendor"
+"""The folder, in any package, whose files are other projects' own and stand as these published them."""
+
 
 def committed_files(root: Path) -> list[Path]:
     """Every file that git tracks and that still exists."""
@@ -35,7 +38,8 @@ def check(root: Path) -> list[str]:
     if not (root / ".git").exists():
         return []
     exempt = {root / name for name in EXEMPT}
-    return [problem for file in committed_files(root) if file not in exempt for problem in leftovers(file)]
+    own = [file for file in committed_files(root) if file not in exempt and VENDORED not in file.parts]
+    return [problem for file in own for problem in leftovers(file)]
 
 
 def leftovers(file: Path) -> Iterator[str]:

@@ -20,7 +20,7 @@ from workspace import ROOT
 
 FLOOR = (3, 11)
 
-MEMBERS = ("packages/*", "examples/plugins/*")
+MEMBERS = ("packages/*", "examples/db", "examples/plugins/*")
 
 _QUESTION = """
 import sys, sysconfig

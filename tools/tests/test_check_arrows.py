@@ -3,13 +3,13 @@ from check_arrows import check, imported_siblings
 
 EVERY_WAY_TO_IMPORT = {
     "a statement": "import nestpy_orm",
-    "a submodule": "import nestpy_orm._session as session",
+    "a submodule": "import nestpy_orm.session as session",
     "from": "from nestpy_orm import Repository",
     "inside a function": "def read():\n    from nestpy_orm import Repository",
     "for type checkers": ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from nestpy_orm import Repository"),
     "inside try": "try:\n    import nestpy_orm\nexcept ImportError:\n    pass",
     "by name": "import importlib\nimportlib.import_module('nestpy_orm')",
-    "by bare name": "from importlib import import_module\nimport_module('nestpy_orm._session')",
+    "by bare name": "from importlib import import_module\nimport_module('nestpy_orm.session')",
     "by dunder": "__import__('nestpy_orm')",
 }
 
@@ -69,3 +69,35 @@ def test_other_libraries_and_relative_imports_are_no_siblings(tmp_path) -> None:
     file = tmp_path / "module.py"
     file.write_text("import nestpy\nimport msgspec\nfrom . import nestpy_orm\nfrom .nestpy_orm import x\n")
     assert list(imported_siblings(file)) == []
+
+
+EVERY_WAY_TO_IMPORT_WHAT_IS_PRIVATE = {
+    "from a module": ("from nestpy_core._names import name_of", "nestpy_core._names.name_of"),
+    "a module": ("import nestpy_core._names as names", "nestpy_core._names"),
+    "a module from the package": ("from nestpy_core import App, _names", "nestpy_core._names"),
+    "a name from a public module": ("from nestpy_core.errors import _text", "nestpy_core.errors._text"),
+    "inside a function": ("def read():\n    from nestpy_core._names import name_of", "nestpy_core._names.name_of"),
+    "by name": ("import importlib\nimportlib.import_module('nestpy_core._names')", "nestpy_core._names"),
+}
+
+
+@pytest.mark.parametrize("folder", ["src/nestpy_foo", "tests"])
+@pytest.mark.parametrize(
+    ("source", "name"),
+    EVERY_WAY_TO_IMPORT_WHAT_IS_PRIVATE.values(),
+    ids=EVERY_WAY_TO_IMPORT_WHAT_IS_PRIVATE.keys(),
+)
+def test_what_a_sibling_keeps_to_itself_is_not_imported(monorepo, source, name, folder) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.write(f"packages/nestpy-foo/{folder}/_planted.py", source)
+    (problem,) = check(package)
+    assert problem.endswith(f"imports `{name}`, which is private to `nestpy-core`")
+
+
+def test_what_is_public_or_ones_own_may_be_imported(monorepo) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.write(
+        "packages/nestpy-foo/src/nestpy_foo/_planted.py",
+        "from nestpy_core import App, __doc__\nfrom nestpy_core.errors import BootError\nimport nestpy_foo._own",
+    )
+    assert check(package) == []

@@ -35,9 +35,11 @@ def test_ordinary_text_is_none(tmp_path, line) -> None:
 
 
 @pytest.mark.e2e
-def test_only_committed_files_count(tmp_path) -> None:
+def test_only_committed_files_of_our_own_count(tmp_path) -> None:
     (tmp_path / "tracked.py").write_text("# TODO\n")
+    (tmp_path / "_vendor").mkdir()
+    (tmp_path / "_vendor" / "bundle.js").write_text("// TODO\n")
     (tmp_path / "untracked.py").write_text("# TODO\n")
-    for command in (["init", "--quiet"], ["add", "tracked.py"]):
+    for command in (["init", "--quiet"], ["add", "tracked.py", "_vendor"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     assert check(tmp_path) == [f"{tmp_path}/tracked.py:1: `TODO` is a note to self"]

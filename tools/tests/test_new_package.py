@@ -33,6 +33,7 @@ def test_a_new_distribution_holds_the_files_the_layout_names(monorepo) -> None:
         "src/nestpy_two_words/_plugin.py",
         "src/nestpy_two_words/errors.py",
         "src/nestpy_two_words/py.typed",
+        "tests/test_guards.py",
         "tests/test_plugin.py",
     }
     assert package.metadata["project"]["entry-points"] == {"nestpy": {"two-words": "nestpy_two_words._plugin"}}
