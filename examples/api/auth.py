@@ -5,6 +5,7 @@ import msgspec
 
 from nestpy_core import Denial, DenialKind, injectable
 from nestpy_http import HttpContext
+from nestpy_mcp import McpContext
 
 ROLES = frozenset({"admin", "user"})
 SCHEMES = {
@@ -25,7 +26,7 @@ class ApiKeyGuard:
     security_scheme: ClassVar[tuple[str, ...]] = ("apiKey", "organisation")
     denials: ClassVar[tuple[DenialKind, ...]] = (DenialKind.UNAUTHORIZED,)
 
-    def can_activate(self, context: HttpContext) -> bool | Denial:
+    def can_activate(self, context: HttpContext | McpContext) -> bool | Denial:
         if not context.headers.get("x-api-key"):
             return Denial.unauthorized("Send any text as the header `x-api-key`", challenge="ApiKey")
         try:

@@ -11,6 +11,7 @@ from nestpy_http import HttpModule
 from nestpy_openapi import OpenApiModule
 from nestpy_orm import OrmModule
 from nestpy_telemetry import TelemetryModule
+from tools import ToolsModule
 
 
 @module(
@@ -23,6 +24,7 @@ from nestpy_telemetry import TelemetryModule
         OpenApiModule.for_root(title="Example API", ui=True, security_schemes=SCHEMES),
         OrgsModule,
         UsersModule,
+        ToolsModule,
     ],
     providers=[provide(APP_GUARD, use_class=ApiKeyGuard, multi=True)],
 )

@@ -78,7 +78,7 @@ class Entries:
                     yield host, entry
 
     def _entry(self, handler: Handler, marker: EntryMarker) -> Entry | None:
-        summary, texts = docstring_of(handler.function)
+        summary, texts = docstring_of(inspect.getdoc(handler.function) or "")
         description = marker.description or summary
         if not description and isinstance(marker, ToolMarker | PromptMarker):
             self._problem(
@@ -111,11 +111,10 @@ class Entries:
         entry.shape = shape_of(None if handler.returns is inspect.Parameter.empty else handler.returns)
         entry.listed = _named(entry, description)
         entry.listed["inputSchema"] = entry.arguments.schema()
-        if entry.shape == "object":
-            entry.listed["outputSchema"] = self._schemas.json_schema(handler.returns)
-            entry.listed["outputSchema"].setdefault("type", "object")
-        elif entry.shape == "wrapped":
-            entry.listed["outputSchema"] = self._wrapped(handler.returns)
+        if entry.shape == "data":
+            schema = self._schemas.json_schema(handler.returns)
+            entry.shape = "object" if schema.get("type") == "object" else "wrapped"
+            entry.listed["outputSchema"] = schema if entry.shape == "object" else _wrapped(schema)
         hints = {
             "readOnlyHint": marker.read_only,
             "destructiveHint": marker.destructive,
@@ -126,12 +125,6 @@ class Entries:
         if given:
             entry.listed["annotations"] = given
         return entry
-
-    def _wrapped(self, returns: Any) -> dict[str, Any]:
-        schema = self._schemas.json_schema(returns)
-        components = schema.pop("$defs", None)
-        whole: dict[str, Any] = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
-        return {**whole, "$defs": components} if components else whole
 
     def _prompt(self, handler: Handler, marker: PromptMarker, description: str, texts: dict[str, str]) -> Entry:
         entry = Entry(handler, marker, "prompt", marker.name or handler.name)
@@ -187,6 +180,12 @@ class Entries:
 
     def _problem(self, text: str, hint: str) -> None:
         self.problems.append(HandlerError(text, hints=(hint,)))
+
+
+def _wrapped(schema: dict[str, Any]) -> dict[str, Any]:
+    components = schema.pop("$defs", None)
+    whole: dict[str, Any] = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
+    return {**whole, "$defs": components} if components else whole
 
 
 def _named(entry: Entry, description: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def escaped_data(value: Any) -> Any:  # JSON-like data
 
 
 def shape_of(returns: Any) -> str:  # any annotation
-    """Return how a tool's result becomes structured: ``content``, ``object``, ``wrapped`` or ``text``."""
+    """Return what a tool's result is: ``text``, ``content`` in blocks, or ``data``."""
     kind = plain(returns)
     if kind in (str, None, type(None)) or kind in (Any, object):
         return "text"
@@ -43,7 +43,7 @@ def shape_of(returns: Any) -> str:  # any annotation
     known = (*BLOCKS, ToolResult, str, type(None))
     if all(one in known for one in inner) and any(one in (*BLOCKS, ToolResult) for one in inner):
         return "content"
-    return "object" if is_object(kind) else "wrapped"
+    return "data"
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
@@ -54,20 +54,6 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) is list and bool(get_args(kind))
 
 
-def is_object(kind: Any) -> bool:  # any annotation
-    """Say whether values of a type are JSON objects."""
-    if get_origin(kind) is dict or kind is dict:
-        return True
-    if not isinstance(get_origin(kind) or kind, type):
-        return False
-    try:
-        info = msgspec.inspect.type_info(kind)
-    except TypeError:
-        return False
-    named = ("StructType", "DataclassType", "TypedDictType")
-    return type(info).__name__ in named and not getattr(info, "array_like", False)
-
-
 class Results:
     """Makes the results of one app."""
 
@@ -76,7 +62,7 @@ class Results:
         self._limit = limit
 
     def tool(self, shape: str) -> Callable[[Any], dict[str, Any]]:
-        """Return what makes a tool's result, for a shape of `shape_of`."""
+        """Return what makes a tool's result, for a shape: ``text``, ``content``, ``object``, ``wrapped``."""
         if shape in ("text", "content"):
             return self._content
         return self._wrapped if shape == "wrapped" else self._object

@@ -11,6 +11,8 @@ import msgspec
 
 from nestpy_core import FromContext, Graph, Handler, Parameter, ViolationsError, failures_of
 
+from ._foreign import DEFS, ForeignSchemas
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _ARGUMENT = re.compile(r"^\s{4,}(\w+): (.+)$")
@@ -27,18 +29,21 @@ def from_context_of(parameter: Parameter) -> FromContext | None:
     return next((item for item in metadata if isinstance(item, FromContext)), None)
 
 
-def json_schema(kind: Any, schema_hook: Any = None) -> dict[str, Any]:  # any annotation; msgspec's own hook
+def json_schema(kind: Any, foreign: ForeignSchemas | None = None) -> dict[str, Any]:  # any annotation
     """Return the JSON Schema (draft 2020-12) of a type, its own fields at the root.
 
     Raises:
-        TypeError: msgspec does not know the type.
+        TypeError: neither msgspec nor a schema plugin knows the type.
     """
-    (root,), components = msgspec.json.schema_components(
-        (kind,), schema_hook=schema_hook, ref_template="#/$defs/{name}"
-    )
-    name = root.get("$ref", "").removeprefix("#/$defs/")
+    (root,), components = msgspec.json.schema_components((kind,), schema_hook=foreign, ref_template=f"{DEFS}{{name}}")
+    if foreign is not None:
+        foreign.settle(root, components)
+    for one in components.values():
+        if "description" in one:  # a docstring, whose sections say nothing to a client
+            one["description"] = docstring_of(one["description"])[0]
+    name = root.get("$ref", "").removeprefix(DEFS)
     if name in components and root.keys() == {"$ref"}:
-        recursive = f'"#/$defs/{name}"' in msgspec.json.encode(list(components.values())).decode()
+        recursive = f'"{DEFS}{name}"' in msgspec.json.encode(list(components.values())).decode()
         root = dict(components[name]) if recursive else dict(components.pop(name))
     return {**root, "$defs": components} if components else root
 
@@ -75,13 +80,7 @@ class Schemas:
         Raises:
             TypeError: neither msgspec nor a plugin knows it.
         """
-        return json_schema(kind, self._foreign_schema)
-
-    def _foreign_schema(self, cls: type) -> Mapping[str, Any]:
-        support = self._support(cls)
-        if support is None:
-            raise NotImplementedError
-        return support.json_schema(cls)  # type: ignore[no-any-return]
+        return json_schema(kind, ForeignSchemas(self._support))
 
     def builtins(self, value: Any) -> Any:
         """Return JSON-like data for any value."""
@@ -142,9 +141,9 @@ def _described(hint: Any) -> bool:
     return any(isinstance(item, msgspec.Meta) and item.description for item in metadata)
 
 
-def docstring_of(function: Any) -> tuple[str, dict[str, str]]:  # a function
+def docstring_of(text: str) -> tuple[str, dict[str, str]]:
     """Return a docstring's text before its sections, and what ``Args:`` says of each parameter."""
-    text = inspect.getdoc(function) or ""
+    text = inspect.cleandoc(text)
     summary = re.split(
         r"\n\s*(?:Args|Returns|Raises|Attributes|Yields|Example|Examples):\s*\n", f"\n{text}\n", maxsplit=1
     )
