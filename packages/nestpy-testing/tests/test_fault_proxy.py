@@ -269,6 +269,19 @@ async def test_http_behind_the_proxy(fault_proxy):
             assert (await client.get("/")).status_code == 200
 
 
+def test_closing_over_open_connections_logs_nothing(redis_url, caplog):
+    proxy = FaultProxy(redis_url).start()
+    with Redis.from_url(proxy.url, retry=None) as carried:
+        carried.ping()
+        proxy.black_hole()
+        with socket.create_connection(("127.0.0.1", proxy.port)):
+            while proxy.connections < 2:
+                time.sleep(0.005)
+            proxy.close()
+    assert proxy.connections == 0
+    assert caplog.records == []
+
+
 def test_target_has_a_host_and_a_port():
     with pytest.raises(TestAppError, match="needs a host and a port"):
         FaultProxy("somewhere")

@@ -50,7 +50,7 @@ class FaultProxy:
         self.up, self.down = Link(seed), Link(seed + 1)
         self.accepted = 0
         self._target = (parts.hostname, port)
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
         self._server: asyncio.Server | None = None
@@ -171,14 +171,13 @@ class FaultProxy:
         await self._reset(lost=True)
         await self._listen()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A plain function, and the task its own: asyncio 3.11 logs the cancellation of a coroutine given to it as an error.
         self.accepted += 1
         connection = Connection(reader, writer, self.up, self.down)
-        self._connections.add(connection)
-        try:
-            await connection.run(self._target)
-        finally:
-            self._connections.discard(connection)
+        carrying = self._loop.create_task(connection.run(self._target))
+        self._connections[connection] = carrying
+        carrying.add_done_callback(lambda _: self._connections.pop(connection))
 
 
 OpenProxy = Callable[..., FaultProxy]
