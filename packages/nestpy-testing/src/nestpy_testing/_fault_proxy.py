@@ -172,7 +172,7 @@ class FaultProxy:
         await self._listen()
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A plain function, and the task its own: asyncio 3.11 logs the cancellation of a coroutine given to it as an error.
+        # A plain function with a task of its own: asyncio 3.11 logs the cancellation of a coroutine as an error.
         self.accepted += 1
         connection = Connection(reader, writer, self.up, self.down)
         carrying = self._loop.create_task(connection.run(self._target))
