@@ -25,7 +25,8 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
         prefix: what every key in Redis begins with.
         lease: seconds without a heartbeat after which a worker is dead and its jobs are given to others.
         timeout: seconds that Redis may take for one step before an enqueue fails.
-        wait_replicas: replicas of Redis that must have a job before an enqueue returns.
+        wait_replicas: replicas of Redis that must have a job before an enqueue returns; they have half of ``timeout``
+            for it.
         durability: whether to refuse, to warn or not to ask where Redis could lose jobs.
         keep: seconds that the status and result of a job that ended well stay known; at least 60.
         deploy_window: seconds that a job whose type no worker here knows is put back for those that do.

@@ -34,7 +34,7 @@ class RedisStore:
         url: ``redis://``, ``rediss://`` or ``unix://``.
         prefix: what every key begins with.
         timeout: seconds that one step may take before it is a `StoreUnavailableError`.
-        wait_replicas: replicas that must have a job before an enqueue returns.
+        wait_replicas: replicas that must have a job before an enqueue returns; they have half of *timeout* for it.
         durability: what the server must promise; see `Durability`.
         keep: seconds that a cancelled job stays known.
     """
@@ -86,18 +86,24 @@ class RedisStore:
         for one in jobs:
             ttl = max(1, int(one.key_ttl * 1000))
             arguments += (one.id, one.data, int(one.delay * 1000), one.priority, one.key, ttl)
-        holders = [holder.decode() for holder in await self._run(scripts.SUBMIT, queue, *arguments)]
-        if self._wait_replicas:
-            await self._replicated()
-        return holders
+        run = self._run_replicated if self._wait_replicas else self._run
+        return [holder.decode() for holder in await run(scripts.SUBMIT, queue, *arguments)]
 
-    async def _replicated(self) -> None:
-        async with self._guarded():
-            reached = await cast("Any", self._client).wait(self._wait_replicas, int(self._timeout * 900))
+    async def _run_replicated(self, source: str, queue: str, *arguments: Any) -> Any:  # as `_run`
+        # WAIT speaks of the writes of its own connection, so everything goes over one; the mark is a write even where
+        # the jobs are there already. The server waits for its replicas for half the time that any step may take
+        # and then says how many it has; the client gives it a whole step more to say so.
+        wait = self._timeout / 2
+        async with self._guarded(wait + self._timeout), self._waiter.pipeline(transaction=False) as pipe:
+            pipe.set(self._key(queue, "replicated"), b"", px=1000)
+            await self._script(source)(keys=[self._key(queue)], args=arguments, client=cast("Any", pipe))
+            pipe.wait(self._wait_replicas, max(1, int(wait * 1000)))
+            _, answer, reached = await pipe.execute()
         if reached < self._wait_replicas:
             raise StoreUnavailableError(
                 f"{reached} of {self._wait_replicas} replicas of Redis took the job in time; it may have got through"
             )
+        return answer
 
     async def reserve(
         self, queue: str, worker: str, limit: int, rate: tuple[int, float] | None, *, solo: bool = False
@@ -222,11 +228,14 @@ class RedisStore:
         return f"{self._prefix}:{{{queue}}}:{rest}"
 
     async def _run(self, source: str, queue: str, *arguments: Any) -> Any:  # what the script takes and returns
+        async with self._guarded():
+            return await self._script(source)(keys=[self._key(queue)], args=arguments)
+
+    def _script(self, source: str) -> Any:  # a script of redis-py
         script = self._scripts.get(source)
         if script is None:
             script = self._scripts[source] = self._client.register_script(source)
-        async with self._guarded():
-            return await script(keys=[self._key(queue)], args=arguments)
+        return script
 
     @contextlib.asynccontextmanager
     async def _guarded(self, seconds: float | None = None) -> AsyncIterator[None]:
