@@ -65,9 +65,14 @@ async def test_a_hidden_field_is_no_way_to_find_people(app):
 @pytest.mark.parametrize("missing", ["x-api-key", "x-org-id"])
 async def test_without_credentials_everything_is_denied(app, missing):
     client = app.mcp(headers={name: value for name, value in CALLERS[0].items() if name != missing})
-    for asked in (client.initialize(), client.tools(), client.call_tool("find_users"), client.call_tool("nobody")):
+    for method, params in (
+        ("initialize", {"protocolVersion": "2025-11-25"}),
+        ("tools/list", {}),
+        ("tools/call", {"name": "find_users"}),
+        ("tools/call", {"name": "nobody"}),
+    ):
         with pytest.raises(McpRefusedError) as refused:
-            await asked
+            await client.call(method, params)
         assert (refused.value.status, refused.value.headers["www-authenticate"]) == (401, "ApiKey")
         assert missing in str(refused.value)
 
