@@ -260,7 +260,12 @@ class App:
     # -- under a foreign server
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start with the server's worker; with a running loop the first request waits for the start."""
+        """Start with the server's worker; with a running loop the first request waits for the start.
+
+        An edge that cannot do everything over RSGI says so in ``under_rsgi()``.
+        """
+        for edge in self.edges:
+            getattr(edge, "under_rsgi", bool)()
         self._begin(loop)
         if not loop.is_running():
             loop.run_until_complete(self._ensure_started())

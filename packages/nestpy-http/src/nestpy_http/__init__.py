@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ._controllers import (
         controller as controller, delete as delete, get as get, head as head, header as header, http_code as http_code,
         options as options, patch as patch, post as post, put as put, route as route, sse as sse, timeout as timeout,
-        version as version,
+        version as version, websocket as websocket,
     )
     from ._etag import etag as etag
     from ._events import ServerEvent as ServerEvent
@@ -32,30 +32,34 @@ if TYPE_CHECKING:
         served_versions as served_versions,
     )
     from ._signed_cookies import SignedCookies as SignedCookies
+    from ._socket_client import ClientSocket as ClientSocket
     from ._stream_response import StreamResponse as StreamResponse
     from ._upload import Upload as Upload
+    from ._websocket import WebSocket as WebSocket
     from .errors import (
         BadRequestError as BadRequestError, ConflictError as ConflictError, ForbiddenError as ForbiddenError,
-        GoneError as GoneError, HttpError as HttpError, InternalServerError as InternalServerError,
-        InvalidInputError as InvalidInputError, MethodNotAllowedError as MethodNotAllowedError,
-        NotAcceptableError as NotAcceptableError, NotFoundError as NotFoundError,
-        PayloadTooLargeError as PayloadTooLargeError, PreconditionFailedError as PreconditionFailedError,
-        RequestTimeoutError as RequestTimeoutError, ResponseError as ResponseError, RouteError as RouteError,
-        ServiceUnavailableError as ServiceUnavailableError, TooManyRequestsError as TooManyRequestsError,
+        GoneError as GoneError, HandshakeError as HandshakeError, HttpError as HttpError,
+        InternalServerError as InternalServerError, InvalidInputError as InvalidInputError,
+        MethodNotAllowedError as MethodNotAllowedError, NotAcceptableError as NotAcceptableError,
+        NotFoundError as NotFoundError, PayloadTooLargeError as PayloadTooLargeError,
+        PreconditionFailedError as PreconditionFailedError, RequestTimeoutError as RequestTimeoutError,
+        ResponseError as ResponseError, RouteError as RouteError, ServiceUnavailableError as ServiceUnavailableError,
+        SocketClosedError as SocketClosedError, TooManyRequestsError as TooManyRequestsError,
         UnauthorizedError as UnauthorizedError, UnprocessableEntityError as UnprocessableEntityError,
         UnsupportedMediaTypeError as UnsupportedMediaTypeError,
     )
 
 __all__ = [
-    "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientStream", "ConflictError", "Cookie", "File",
-    "FileResponse", "ForbiddenError", "Form", "GoneError", "Header", "Headers", "HttpClient", "HttpConfig",
-    "HttpContext", "HttpError", "HttpModule", "InternalServerError", "InvalidInputError", "MethodNotAllowedError",
-    "NotAcceptableError", "NotFoundError", "Path", "PayloadTooLargeError", "PreconditionFailedError", "Query",
-    "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError", "RouteInput", "ServedRoute",
-    "ServerEvent", "ServiceUnavailableError", "SignedCookie", "SignedCookies", "StreamResponse", "TooManyRequestsError",
-    "UnauthorizedError", "UnprocessableEntityError", "UnsupportedMediaTypeError", "Upload", "body_limit", "compress",
-    "consumes", "controller", "delete", "etag", "get", "head", "header", "http_code", "options", "param", "patch",
-    "post", "produces", "put", "redirect", "route", "served_routes", "served_versions", "sse", "timeout", "version",
+    "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientSocket", "ClientStream", "ConflictError", "Cookie",
+    "File", "FileResponse", "ForbiddenError", "Form", "GoneError", "HandshakeError", "Header", "Headers", "HttpClient",
+    "HttpConfig", "HttpContext", "HttpError", "HttpModule", "InternalServerError", "InvalidInputError",
+    "MethodNotAllowedError", "NotAcceptableError", "NotFoundError", "Path", "PayloadTooLargeError",
+    "PreconditionFailedError", "Query", "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError",
+    "RouteInput", "ServedRoute", "ServerEvent", "ServiceUnavailableError", "SignedCookie", "SignedCookies",
+    "SocketClosedError", "StreamResponse", "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError",
+    "UnsupportedMediaTypeError", "Upload", "WebSocket", "body_limit", "compress", "consumes", "controller", "delete",
+    "etag", "get", "head", "header", "http_code", "options", "param", "patch", "post", "produces", "put", "redirect",
+    "route", "served_routes", "served_versions", "sse", "timeout", "version", "websocket",
 ]
 
 _NAMES_OF_MODULES = {
@@ -65,7 +69,9 @@ _NAMES_OF_MODULES = {
     "_compression": "compress",
     "_config": "HttpConfig",
     "_context": "HttpContext Request",
-    "_controllers": "controller delete get head header http_code options patch post put route sse timeout version",
+    "_controllers": (
+        "controller delete get head header http_code options patch post put route sse timeout version websocket"
+    ),
     "_etag": "etag",
     "_events": "ServerEvent",
     "_file_response": "FileResponse",
@@ -77,13 +83,15 @@ _NAMES_OF_MODULES = {
     "_redirect": "redirect",
     "_served": "RouteInput ServedRoute served_routes served_versions",
     "_signed_cookies": "SignedCookies",
+    "_socket_client": "ClientSocket",
     "_stream_response": "StreamResponse",
     "_upload": "Upload",
+    "_websocket": "WebSocket",
     "errors": (
-        "BadRequestError ConflictError ForbiddenError GoneError HttpError InternalServerError InvalidInputError "
-        "MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError PreconditionFailedError "
-        "RequestTimeoutError ResponseError RouteError ServiceUnavailableError TooManyRequestsError UnauthorizedError "
-        "UnprocessableEntityError UnsupportedMediaTypeError"
+        "BadRequestError ConflictError ForbiddenError GoneError HandshakeError HttpError InternalServerError "
+        "InvalidInputError MethodNotAllowedError NotAcceptableError NotFoundError PayloadTooLargeError "
+        "PreconditionFailedError RequestTimeoutError ResponseError RouteError ServiceUnavailableError "
+        "SocketClosedError TooManyRequestsError UnauthorizedError UnprocessableEntityError UnsupportedMediaTypeError"
     ),
 }
 _MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}

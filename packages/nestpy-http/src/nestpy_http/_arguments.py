@@ -12,16 +12,18 @@ from nestpy_core import ExecutionContext, Failures, Handler, Parameter, Record, 
 from ._body import either
 from ._client_address import ClientIp
 from ._context import HttpContext, Request
+from ._controllers import WebSocketMarker
 from ._form import FormReader, all_files, one_file
 from ._intake import JSON, consumed_by
 from ._parameters import ParameterOptions, Place
 from ._schema import Schemas, check_segment, instance_or, is_collection, is_data, optional_inner, path_converter
 from ._upload import Upload
 from ._violations import body_error, invalid, item_path
+from ._websocket import WebSocket
 from .errors import HttpError, RouteError
 
 NO_OPTIONS = ParameterOptions()
-CARRIERS: tuple[Any, ...] = (Request, HttpContext, ClientIp)  # the last is a NewType
+CARRIERS: tuple[Any, ...] = (Request, HttpContext, ExecutionContext, WebSocket, ClientIp)  # the last is a NewType
 FORM_PLACES = (Place.FORM, Place.FILE)
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
@@ -127,10 +129,11 @@ class ArgumentReader:
     ) -> Argument | RouteError:
         kind, place, options = _split(parameter.hint)
         what = f"`{parameter.name}` of `{handler.label}`"
-        if parameter.context_reader is not None:
-            return Argument(parameter, None, parameter.name, parameter.context_reader)
-        if kind in CARRIERS or kind is ExecutionContext:
-            return Argument(parameter, None, parameter.name, kind)
+        if kind is WebSocket and method != WebSocketMarker.method:
+            return RouteError(f"{what} is a `WebSocket`.", hints=("decorate the method with `@websocket`",))
+        carried = parameter.context_reader or (kind if kind in CARRIERS else None)
+        if carried is not None:
+            return Argument(parameter, None, parameter.name, carried)
         if kind is inspect.Parameter.empty:
             return RouteError(f"{what} has no annotation.", hints=(f"write `{parameter.name}: Query[str]`, for one",))
         place = place or self._guess(parameter, kind, names)

@@ -27,11 +27,21 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-async def asgi(rsgi_kernel: Kernel, scope: Message, receive: Receive, send: Send) -> None:
-    """Answer one ``http`` scope with the kernel; a ``websocket`` scope is refused.
+SCHEMES = {"https": "https", "wss": "https"}
+
+
+async def asgi(
+    rsgi_kernel: Kernel,
+    scope: Message,
+    receive: Receive,
+    send: Send,
+    cancelled: Callable[[AsgiProtocol], Any] | None = None,
+) -> None:
+    """Answer one ``http`` scope with the kernel; a ``websocket`` scope of an app without WebSockets is refused.
 
     An error of the kernel goes on to the server after whatever the kernel had answered; a stream that it
-    interrupts stays unfinished, so that the client learns of it.
+    interrupts stays unfinished, so that the client learns of it. A request that is cancelled before its answer
+    is answered by *cancelled*.
     """
     if scope["type"] != "http":
         await receive()
@@ -44,7 +54,9 @@ async def asgi(rsgi_kernel: Kernel, scope: Message, receive: Receive, send: Send
     except BaseException as error:
         if protocol.stream is not None:
             protocol.stream.leave()
-        elif isinstance(error, Exception):
+        else:
+            if isinstance(error, asyncio.CancelledError) and protocol.answer is None and cancelled is not None:
+                cancelled(protocol)
             await protocol.finish()
         raise
     await protocol.finish()
@@ -56,13 +68,13 @@ def scope_of(scope: Message) -> Scope:
     if root and path.startswith(root):
         path = path[len(root) :] or "/"
     headers = Headers.of_request((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    version = scope["http_version"]
+    version = scope.get("http_version", "1.1")
     return Scope(
-        method=scope["method"],
+        method=scope.get("method", "GET"),
         path=path,
         query_string=scope["query_string"].decode("latin-1"),
         headers=headers,
-        scheme=scope.get("scheme", "http"),
+        scheme=SCHEMES.get(scope.get("scheme", "http"), "http"),
         http_version=version,
         authority=None if version.startswith("1") else headers.get("host"),
         client=_address(scope.get("client")),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
@@ -27,6 +27,9 @@ from ._protocol import (
     framed,
     opened,
 )
+
+if TYPE_CHECKING:
+    from ._socket_client import ClientSocket
 
 __all__ = ("ClientResponse", "ClientStream", "HttpClient")
 
@@ -128,6 +131,7 @@ class HttpClient:
         headers: sent with every request, below those of the request itself.
         host: the ``Host`` header.
         client: the peer's address, ``ip:port``.
+        asgi: ``async (scope, receive, send)``, for `websocket`; without it there are no WebSockets.
     """
 
     def __init__(
@@ -137,8 +141,10 @@ class HttpClient:
         headers: HeaderValues = (),
         host: str = "localhost",
         client: str = "127.0.0.1:50000",
+        asgi: Kernel | None = None,
     ) -> None:
         self._kernel = kernel
+        self._asgi = asgi
         self._headers = _pairs(headers)
         self._host = host
         self._client = client
@@ -232,6 +238,37 @@ class HttpClient:
         finally:
             await exchange.hang_up()
             await _ended(task)
+
+    @contextlib.asynccontextmanager
+    async def websocket(
+        self,
+        target: str,
+        *,
+        subprotocols: Sequence[str] = (),
+        params: Params | None = None,
+        headers: HeaderValues = (),
+    ) -> AsyncIterator[ClientSocket]:
+        """Open a WebSocket as a server would hand it to the app; leaving the block closes it.
+
+        Args:
+            target: the path, as for `request`.
+            subprotocols: offered, in order of preference.
+            params: added to the query.
+            headers: sent beside the client's own.
+
+        Raises:
+            HandshakeError: the app refused it; ``response`` is its answer.
+            TypeError: the client was made without ``asgi``.
+        """
+        from ._socket_client import opened_socket
+
+        if self._asgi is None:
+            message = "a client needs `asgi=` to open WebSockets: `HttpClient(app.__rsgi__, asgi=app)`"
+            raise TypeError(message)
+        path, query = _split(target, params)
+        sent = _layered([("host", self._host)], self._headers, _pairs(headers))
+        async with opened_socket(self._asgi, path, query, sent, tuple(subprotocols), self._client) as opened:
+            yield opened
 
     def _prepare(  # noqa: PLR0917  # the options of `request`, passed on
         self,

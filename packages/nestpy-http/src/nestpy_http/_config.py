@@ -73,6 +73,9 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         cookie_secrets: the keys of signed cookies, at least 32 bytes each: the first signs, all of them verify.
         sse_keep_alive: seconds after which an idle event stream is sent a comment.
         sse_lifetime: seconds after which an event stream ends, so that its client connects again.
+        max_sockets: WebSockets that may be open at once in a process; one more is answered with 503.
+        max_socket_message_bytes: the largest message of a WebSocket; one over it closes with 1009.
+        socket_lifetime: seconds after which a WebSocket is closed with 1001, so that its client connects again.
         runtime_threads: I/O threads of the server; granian's embedded server, which serves, has one whatever this says.
         backlog: connections that the kernel queues.
         backpressure: connections, idle ones included, that the server holds at once.
@@ -135,6 +138,9 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
     cookie_secrets: Secret[tuple[str, ...]] = Secret(())
     sse_keep_alive: Annotated[float, msgspec.Meta(gt=0), setting(shape=True)] = 15.0
     sse_lifetime: Annotated[float, msgspec.Meta(gt=0), setting(shape=True)] = 14400.0
+    max_sockets: Annotated[int, msgspec.Meta(ge=0), setting(shape=True)] = 10_000
+    max_socket_message_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1024 * 1024
+    socket_lifetime: Annotated[float, msgspec.Meta(gt=0), setting(shape=True)] = 14400.0
     runtime_threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
     backlog: Annotated[int, msgspec.Meta(ge=128)] = 1024
     backpressure: Annotated[int, msgspec.Meta(ge=1)] = 65536

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
@@ -34,6 +35,7 @@ __all__ = (
     "sse",
     "timeout",
     "version",
+    "websocket",
 )
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -86,6 +88,26 @@ class SseMarker(RouteMarker, frozen=True, kw_only=True):
     def word(self) -> str:  # type: ignore[override]  # as its base
         """The decorator as users write it."""
         return "@sse"
+
+
+class WebSocketMarker(HandlerMarker, frozen=True, kw_only=True):
+    """What `@websocket` was given."""
+
+    edge: ClassVar[str] = "http"
+    word: ClassVar[str] = "@websocket"
+    host_word: ClassVar[str] = "@controller"
+    method: ClassVar[str] = "WEBSOCKET"
+    path: str
+
+    @property
+    def safe(self) -> bool:
+        """Whether the handshake only reads: it is a GET request."""
+        return True
+
+    @property
+    def shows(self) -> bool:
+        """Whether callers are shown the result: it has none."""
+        return False
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
@@ -188,6 +210,23 @@ def sse(path: str = "/") -> Callable[[F], F]:
     """
     _check_path("@sse", path)
     return lambda function: declare_handler(function, SseMarker(method="GET", path=path))
+
+
+def websocket(path: str = "/") -> Callable[[F], F]:
+    """Talk over a WebSocket at *path*: the handler takes a `WebSocket`, accepts it, and talks until it returns.
+
+    Guards, interceptors and pipes run once, for the handshake, and refuse it as they refuse any request; what follows
+    `WebSocket.accept` holds no transaction and has no deadline but ``http.socket_lifetime``. Parameters of path, query,
+    headers and cookies are those of the handshake.
+    """
+    _check_path("@websocket", path)
+
+    def declare(function: F) -> F:
+        if not inspect.iscoroutinefunction(function):
+            raise DefinitionError("`@websocket` decorates methods that are `async def` and yield nothing")
+        return declare_handler(function, WebSocketMarker(path=path))
+
+    return declare
 
 
 def http_code(status: int) -> Callable[[F], F]:

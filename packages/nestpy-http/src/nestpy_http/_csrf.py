@@ -31,11 +31,12 @@ class Csrf:
         origin = headers.get("origin")
         if origin in self._trusted:
             return None
-        if site is not None or (origin is not None and not _is_own(origin, scope, headers)):
+        if site is not None or (origin is not None and not is_own(origin, scope, headers)):
             return ForbiddenError("Another site may not send this request")
         return None
 
 
-def _is_own(origin: str, scope: Any, headers: Any) -> bool:
+def is_own(origin: str, scope: Any, headers: Any) -> bool:
+    """Say whether an origin is the host that the request is for."""
     host = getattr(scope, "forwarded_host", None) or headers.get("host") or scope.authority
     return host is not None and origin.partition("://")[2].lower() == host.lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from ._arguments import Argument, ArgumentReader
 from ._client_address import TrustedProxies, networks
 from ._config import HttpConfig
 from ._context import Request
-from ._controllers import ControllerMarker, RouteMarker, SseMarker
+from ._controllers import ControllerMarker, RouteMarker, SseMarker, WebSocketMarker
 from ._endpoint import endpoint_handler
 from ._gate import Gate
 from ._head import head_of
@@ -36,11 +37,23 @@ from ._shaping import is_shaped, is_stream, result_problems, shaped
 from ._signed_cookies import SignedCookies, secret_problem
 from ._timing import timed
 from ._versions import VersionReader, choice, versions_of
-from .errors import BadRequestError, HttpError, MethodNotAllowedError, NotFoundError, RouteError
+from ._websocket import WebSocket
+from .errors import (
+    BadRequestError,
+    HttpError,
+    MethodNotAllowedError,
+    NotFoundError,
+    RouteError,
+    ServiceUnavailableError,
+)
 
 if TYPE_CHECKING:
     from ._cors import Cors
     from ._events import EventSender
+    from ._sockets import Sockets
+
+
+logger = logging.getLogger("nestpy.http")
 
 
 class MountedRoute(Record, frozen=True):
@@ -60,7 +73,7 @@ class MountedRoute(Record, frozen=True):
     method: str
     template: Template
     handler: Handler
-    marker: RouteMarker | None
+    marker: RouteMarker | WebSocketMarker | None
     arguments: tuple[Argument, ...]
     version: str | None = None
     host: str | None = None
@@ -79,6 +92,8 @@ class HttpEdge:
     Attributes:
         rsgi: answers one request in the RSGI shape, once the app has started; `compile` makes it.
         closers: what the kernel lets stand around each protocol; empty until the app drains.
+        sockets: the routes of its WebSockets; with any, the app's own server speaks ASGI.
+        open_sockets: those that are open; None for an app that has no routes for them.
     """
 
     name = "http"
@@ -101,6 +116,8 @@ class HttpEdge:
         )
         self.closers: list[Callable[[Any, Any], Any]] = []
         self.routes: list[MountedRoute] = []
+        self.sockets: list[MountedRoute] = []
+        self.open_sockets: Sockets | None = None
         self.router = Router()
         self._problems: list[Problem] = []
         self._read()
@@ -174,7 +191,7 @@ class HttpEdge:
     def _read(self) -> None:
         reader = ArgumentReader(self.schemas)
         for handler, host, marker in self.graph.handlers_of("http"):
-            if isinstance(host, ControllerMarker) and isinstance(marker, RouteMarker):
+            if isinstance(host, ControllerMarker) and isinstance(marker, RouteMarker | WebSocketMarker):
                 self._mount_versions(reader, handler, host, marker)
         for endpoint in self.graph.endpoints:
             self._mount_endpoint(endpoint)
@@ -194,7 +211,7 @@ class HttpEdge:
         self._mount(reader, found, marker, join(prefix, marker.path), None, None)
 
     def _mount_versions(
-        self, reader: ArgumentReader, handler: Handler, host: ControllerMarker, marker: RouteMarker
+        self, reader: ArgumentReader, handler: Handler, host: ControllerMarker, marker: RouteMarker | WebSocketMarker
     ) -> None:
         versions, undeclared = versions_of(host.versions, handler)
         if undeclared:
@@ -220,7 +237,7 @@ class HttpEdge:
         self,
         reader: ArgumentReader,
         handler: Handler,
-        marker: RouteMarker,
+        marker: RouteMarker | WebSocketMarker,
         path: str,
         version: str | None,
         host: str | None,
@@ -233,13 +250,18 @@ class HttpEdge:
             return
         arguments, problems = reader.read(handler, method, path, [name for name, _ in template.parameters])
         self._problems.extend(problems)
+        if isinstance(marker, WebSocketMarker) and not any(argument.kind is WebSocket for argument in arguments):
+            self._problems.append(
+                RouteError(f"`{handler.label}` takes no `WebSocket`.", hints=("write `socket: WebSocket`, for one",))
+            )
         problem = self._result_problem(handler)
         if problem is not None:
             self._problems.append(problem)
         events = isinstance(marker, SseMarker)
         self._problems.extend(result_problems(handler, method, self.config, self.schemas, events=events))
         asked = None if self.config.versioning == "uri" else version
-        self.routes.append(MountedRoute(method, template, handler, marker, tuple(arguments), asked, host, version))
+        route = MountedRoute(method, template, handler, marker, tuple(arguments), asked, host, version)
+        (self.sockets if isinstance(marker, WebSocketMarker) else self.routes).append(route)
 
     def _result_problem(self, handler: Handler) -> RouteError | None:
         if handler.returns in (inspect.Parameter.empty, None, str, bytes) or may_be_response(handler.returns):
@@ -260,7 +282,7 @@ class HttpEdge:
 
     def _collisions(self) -> Iterator[RouteError]:
         owners: dict[tuple[str, str, str | None, str | None], MountedRoute] = {}
-        for route in self.routes:
+        for route in (*self.routes, *self.sockets):
             earlier = owners.setdefault((route.method, route.template.shape, route.version, route.host), route)
             if earlier is not route:
                 yield RouteError(
@@ -271,7 +293,7 @@ class HttpEdge:
 
     def entries(self) -> Iterable[EdgeEntry]:
         """List every route for ``nestpy routes``."""
-        return [EdgeEntry(route.label, route.handler) for route in self.routes]
+        return [EdgeEntry(route.label, route.handler) for route in (*self.routes, *self.sockets)]
 
     # -- compile
 
@@ -305,7 +327,7 @@ class HttpEdge:
                 function = observed(function, route_code.calls)
             functions.setdefault((route.method, route.template.shape), []).append((route, function))
         intercepted = bool(self.graph.global_layers.get("interceptors"))
-        code = UnmatchedCode(self.answers, self.schemas, intake, self._not_matched, intercepted=intercepted)
+        code = UnmatchedCode(self.answers, self.schemas, intake, self.not_matched, intercepted=intercepted)
         unmatched = compiler.unmatched(code).function
         versions = VersionReader(self.config)
         for (method, shape), several in functions.items():
@@ -316,10 +338,20 @@ class HttpEdge:
                 self.router.add("HEAD", several[0][0].template, head_of(chosen))
         proxies = TrustedProxies(self.config.trusted_proxies) if self.config.trusted_proxies else None
         kernel = Kernel(
-            self.router, unmatched, closers=self.closers, shape=self._shape(), cors=self.cors, proxies=proxies
+            self.router, unmatched, closers=self.closers, shape=self.request_shape(), cors=self.cors, proxies=proxies
         ).compile()
         compiler.functions.append(kernel)
         self.rsgi = timed(kernel.function) if self.config.server_timing else kernel.function
+        if self.sockets:
+            self._compile_sockets(compiler, intake, gate)
+
+    def _compile_sockets(self, compiler: Compiler, intake: Intake, gate: Gate) -> None:
+        from ._socket_route import compile_sockets
+        from ._sockets import Sockets, refusing_sockets
+
+        self.open_sockets = Sockets(self.config, self.answers)
+        self._handshakes = compile_sockets(self, compiler, intake, gate, self.open_sockets)
+        self.rsgi = refusing_sockets(self.rsgi)
 
     def _code_class(self, route: MountedRoute) -> type[HandlerRouteCode]:
         operation: Operation | None = getattr(route.marker, "operation", None)
@@ -335,7 +367,8 @@ class HttpEdge:
 
         return EventSender(self.schemas.encode, self.config.sse_keep_alive, self.config.sse_lifetime)
 
-    def _shape(self) -> RequestShape | None:
+    def request_shape(self) -> RequestShape | None:
+        """Return what checks the headers of every request, if anything does."""
         config = self.config
         wanted = config.strict_headers or config.hosts
         return RequestShape(config.hosts, strict=config.strict_headers) if wanted else None
@@ -343,10 +376,17 @@ class HttpEdge:
     # -- serve
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request in the ASGI shape."""
+        """Answer one request or WebSocket in the ASGI shape."""
         from ._asgi import asgi
 
-        await asgi(self.rsgi, scope, receive, send)
+        if self.open_sockets is not None and scope["type"] == "websocket":
+            await self.open_sockets.serve(self._handshakes, scope, receive, send)
+            return
+        await asgi(self.rsgi, scope, receive, send, self._stopped)
+
+    def _stopped(self, protocol: Any) -> None:
+        """Answer a request that its server cancels."""
+        self.answers.refuse(protocol, ServiceUnavailableError("The server is stopping"))
 
     def transport(self) -> Transport:
         """Return the listener: granian, embedded in the app's own loop."""
@@ -354,9 +394,24 @@ class HttpEdge:
 
         return HttpServer(self)
 
+    def under_rsgi(self) -> None:
+        """Say, where a foreign server serves RSGI, what cannot work there."""
+        if self.sockets:
+            logger.warning(
+                "WebSockets are answered with 501: RSGI has no subprotocols and no close codes. "
+                "Hint: serve the app with `app.run()`, or with `--interface asgi`"
+            )
+
+    async def finish(self) -> None:
+        """Close what is still open of the WebSockets: under a foreign server nobody else does."""
+        if self.open_sockets is not None:
+            await self.open_sockets.end_all()
+            self.open_sockets.reset()
+
     # -- what no route matched
 
-    def _not_matched(self, scope: Any, refused: HttpError | Response | None) -> Ready:
+    def not_matched(self, scope: Any, refused: HttpError | Response | None) -> Ready:
+        """Return the answer to what no route matched, or to what was *refused* before one was looked for."""
         if refused is not None:
             return self.answers.ready(self.answers.problem(refused) if isinstance(refused, HttpError) else refused)
         path = scope.path

@@ -26,6 +26,7 @@ from ._parameters import Place
 from ._schema import BOOLEANS, is_collection, optional_inner
 from ._shape import BoundedDecoder
 from ._violations import pipe_error
+from ._websocket import WebSocket
 from ._whole_numbers import mended
 
 MAX_DIGITS = 4
@@ -129,6 +130,8 @@ class Extraction:
             return f"{out.constant(neutral_request, 'neutral_request')}(scope)"
         if argument.kind is ClientIp:
             return f"{out.constant(client_ip, 'client_ip')}(scope)"
+        if argument.kind is WebSocket:
+            return "protocol.socket"
         if argument.kind is Request:
             return self._carrier(Request, out)
         return "context"

@@ -52,4 +52,4 @@ def nestpy_client(app: App) -> tuple[str, Any] | None:
         return None
     from ._client import HttpClient
 
-    return "http", HttpClient(app.__rsgi__)
+    return "http", HttpClient(app.__rsgi__, asgi=app)

@@ -4,6 +4,8 @@ NestPyError
 ├── Problem
 │   └── RouteError                a route, parameter or result cannot be served; found at boot
 ├── ResponseError (ValueError)    a handler's answer would not be valid HTTP
+├── SocketClosedError             a WebSocket is closed, by either side
+├── HandshakeError                the test client's WebSocket was refused
 └── HttpError                     answers the request with its status as a problem document
     ├── BadRequestError           400
     │   └── InvalidInputError     400  with the failures of each field
@@ -36,6 +38,7 @@ __all__ = (
     "ConflictError",
     "ForbiddenError",
     "GoneError",
+    "HandshakeError",
     "HttpError",
     "InternalServerError",
     "InvalidInputError",
@@ -48,6 +51,7 @@ __all__ = (
     "ResponseError",
     "RouteError",
     "ServiceUnavailableError",
+    "SocketClosedError",
     "TooManyRequestsError",
     "UnauthorizedError",
     "UnprocessableEntityError",
@@ -61,6 +65,32 @@ class RouteError(Problem):
 
 class ResponseError(NestPyError, ValueError):
     """A handler's answer would not be valid HTTP: a status beyond 200 to 599, a line break in a header."""
+
+
+class SocketClosedError(NestPyError):
+    """A WebSocket is closed, by either side; a handler need not catch it.
+
+    Attributes:
+        code: of RFC 6455, section 7.4; 1005 for none, 1006 where the connection broke.
+        reason: what the closing side says.
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"the WebSocket is closed with {code}{f': {reason}' if reason else ''}")
+        self.code = code
+        self.reason = reason
+
+
+class HandshakeError(NestPyError):
+    """The app refused the WebSocket that a test's client asked for.
+
+    Attributes:
+        response: what it answered instead.
+    """
+
+    def __init__(self, response: Any) -> None:  # a ClientResponse
+        super().__init__(f"the WebSocket was refused with {response.status}")
+        self.response = response
 
 
 class HttpError(NestPyError):
