@@ -77,7 +77,7 @@ class Commits:
         try:
             connection = tables.connect(self._path, self._synchronous)
         except sqlite3.Error as error:
-            self._answer([(opened, None, _unavailable(self._path, error))])
+            self._answer([(opened, None, unavailable(self._path, error))])
             return
         self._answer([(opened, None, None)])
         while (batch := self._next()) is not None:
@@ -115,7 +115,7 @@ def _commit(
         connection.rollback()
         if len(batch) > 1:
             return [one for item in batch for one in _commit(connection, [item], path)]
-        shown = _unavailable(path, error) if isinstance(error, sqlite3.Error) else error
+        shown = unavailable(path, error) if isinstance(error, sqlite3.Error) else error
         return [(batch[0][1], None, shown)]
     return answers
 
@@ -130,5 +130,6 @@ def _settle(answers: list[Answer]) -> None:
             future.set_exception(error)
 
 
-def _unavailable(path: str, error: Exception) -> StoreUnavailableError:
+def unavailable(path: str, error: Exception) -> StoreUnavailableError:
+    """Return what the callers of a step are told when the file failed it."""
     return StoreUnavailableError(f"The queue's file `{path}` cannot be used: {error}")

@@ -1,4 +1,7 @@
-"""The heartbeat of a worker, from a thread of its own: a handler that blocks the event loop does not look dead."""
+"""The heartbeat of a worker, from a thread of its own: a handler that blocks the event loop does not look dead.
+
+And what keeps the living from being buried: a store that was away has forgotten who lives.
+"""
 
 from __future__ import annotations
 
@@ -61,3 +64,24 @@ class Heart:
             except Exception:
                 logger.exception("the heartbeat of the queue failed")
                 pause = min(self._lease / 10, 1.0)
+
+
+class Truce:
+    """After the store was away everybody has one lease to be heard of, before anybody is taken for dead.
+
+    Args:
+        lease: seconds that a beat lasts.
+    """
+
+    def __init__(self, lease: float) -> None:
+        self._lease = lease
+        self._until = 0.0
+
+    def begin(self) -> None:
+        """Begin anew: the store does not answer."""
+        self._until = time.monotonic() + self._lease
+
+    @property
+    def over(self) -> bool:
+        """Whether who is not heard of is dead."""
+        return time.monotonic() >= self._until

@@ -17,8 +17,9 @@ from nestpy_core.contracts import Actor
 from ._batch import Batch
 from ._context import DoneBeforeError, RunningJob
 from ._envelope import CarriedActor, Envelope, Seal
+from ._heart import Truce
 from ._processor import Backoff
-from ._store import Ending, JobStore, Outcome, Reservation
+from ._store import Ending, JobStore, Outcome, Reservation, Sweep
 from .errors import PayloadError, RetryError, StoreUnavailableError, UnrecoverableError
 
 __all__ = ("Consumer", "Lane")
@@ -72,6 +73,7 @@ class Lane:
         self._free = asyncio.Event()
         self._sooner = asyncio.Event()
         self._next_sweep = 0.0
+        self._truce = Truce(ways.lease)
         self._asked_to_cancel: set[str] = set()
         self._unknown_since: dict[str, float] = {}
         self._end = Batch(ways.store.end)
@@ -143,18 +145,24 @@ class Lane:
         while True:
             await self._until_next_sweep()
             pause = min(self._ways.lease / 3, 0.5)
-            with contextlib.suppress(StoreUnavailableError):
-                found = await self._store.sweep(self.consumer.queue, self.consumer.max_deaths)
-                if found.reclaimed:
-                    text = "%s jobs of the queue %s ran in workers that died; %s of them went to the dead letters"
-                    logger.warning(text, found.reclaimed, self.consumer.queue, found.buried)
-                self._solo_waits = found.solo
+            try:
+                found = await self._store.sweep(self.consumer.queue, self.consumer.max_deaths, reclaim=self._truce.over)
+            except StoreUnavailableError:
+                self._truce.begin()
+            else:
+                self._swept(found)
                 if found.next_due is not None:
                     pause = min(pause, max(found.next_due, _SHORTEST_PAUSE))
-                for name in found.cancelled & self.running.keys():
-                    self._asked_to_cancel.add(name)
-                    self.running[name].cancel()
             self._next_sweep = time.monotonic() + pause
+
+    def _swept(self, found: Sweep) -> None:
+        if found.reclaimed:
+            text = "%s jobs of the queue %s ran in workers that died; %s of them went to the dead letters"
+            logger.warning(text, found.reclaimed, self.consumer.queue, found.buried)
+        self._solo_waits = found.solo
+        for name in found.cancelled & self.running.keys():
+            self._asked_to_cancel.add(name)
+            self.running[name].cancel()
 
     async def _until_next_sweep(self) -> None:
         self._sooner.clear()

@@ -69,7 +69,8 @@ class RedisStore:
             ConfigurationError: it does not answer, or promises too little.
         """
         try:
-            async with self._guarded():
+            # Several steps, of which each may take its time.
+            async with self._guarded(5 * self._timeout):
                 self.durability = await inspect_redis(self._client, self._wanted, self._wait_replicas)
         except StoreUnavailableError as error:
             rule = f"must be that of a Redis that answers, and this one does not: {error}"
@@ -151,9 +152,9 @@ class RedisStore:
         while await self._run(scripts.FORGET, queue, worker):
             pass
 
-    async def sweep(self, queue: str, max_deaths: int) -> Sweep:
+    async def sweep(self, queue: str, max_deaths: int, *, reclaim: bool = True) -> Sweep:
         """Promote what is due, reclaim what dead workers ran."""
-        due, reclaimed, buried, cancelled, solo = await self._run(scripts.SWEEP, queue, max_deaths)
+        due, reclaimed, buried, cancelled, solo = await self._run(scripts.SWEEP, queue, max_deaths, int(reclaim))
         asked = frozenset(one.decode() for one in cancelled)
         return Sweep(None if due < 0 else due / 1000, reclaimed, buried, asked, bool(solo))
 

@@ -220,7 +220,7 @@ end
 local reclaimed, buried = 0, 0
 for priority = 0, 3 do
   local consumers = redis.pcall('XINFO', 'CONSUMERS', stream(priority), 'workers')
-  if consumers.err then consumers = {} end
+  if consumers.err or ARGV[2] ~= '1' then consumers = {} end
   for _, consumer in ipairs(consumers) do
     local name = consumer[2]
     if redis.call('EXISTS', B .. 'alive:' .. name) == 0 then

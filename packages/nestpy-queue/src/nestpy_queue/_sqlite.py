@@ -12,7 +12,7 @@ from pathlib import Path
 from nestpy_core import ConfigurationError
 
 from . import _tables as tables
-from ._commits import Commits
+from ._commits import Commits, unavailable
 from ._store import Ending, QueueCounts, Reservation, State, Stored, Submission, Sweep
 
 __all__ = ("SqliteStore",)
@@ -112,10 +112,12 @@ class SqliteStore:
         """Release everything of a worker and strike it off."""
         await self._commits.run(lambda cursor: tables.forget(cursor, queue, worker))
 
-    async def sweep(self, queue: str, max_deaths: int) -> Sweep:
+    async def sweep(self, queue: str, max_deaths: int, *, reclaim: bool = True) -> Sweep:
         """Promote what is due, reclaim what dead workers ran, forget what is old."""
         found, promoted = await self._commits.run(
-            lambda cursor: tables.sweep(cursor, queue, max_deaths, time.time(), time.monotonic())
+            lambda cursor: tables.sweep(
+                cursor, queue, max_deaths if reclaim else None, now=time.time(), uptime=time.monotonic()
+            )
         )
         if promoted or found.reclaimed:
             self._arrival(queue).set()
@@ -127,9 +129,11 @@ class SqliteStore:
             return lambda: self._commits.post(lambda cursor: tables.beat(cursor, queues, worker, _alive(lease)))
 
         def beat() -> None:
-            with tables.connect(self._path) as connection:
-                tables.beat(connection.cursor(), queues, worker, _alive(lease))
-            connection.close()
+            try:
+                with contextlib.closing(tables.connect(self._path)) as connection:
+                    tables.beat(connection.cursor(), queues, worker, _alive(lease))
+            except sqlite3.Error as error:
+                raise unavailable(self._path, error) from error
 
         return beat
 

@@ -186,8 +186,8 @@ class JobStore(Protocol):
         """Release what this worker owns and does not know of: its reservation was lost on the way."""
         ...
 
-    def sweep(self, queue: str, max_deaths: int) -> Awaitable[Sweep]:
-        """Let delayed jobs that are due wait, and take back the jobs of dead workers."""
+    def sweep(self, queue: str, max_deaths: int, *, reclaim: bool = True) -> Awaitable[Sweep]:
+        """Let delayed jobs that are due wait, and with *reclaim* take back the jobs of dead workers."""
         ...
 
     def beater(self, queues: Sequence[str], worker: str, lease: float) -> Callable[[], None]:

@@ -182,8 +182,13 @@ def beat(cursor: sqlite3.Cursor, queues: Iterable[str], worker: str, alive_until
     )
 
 
-def sweep(cursor: sqlite3.Cursor, queue: str, max_deaths: int, now: float, uptime: float) -> tuple[Sweep, int]:
-    """Promote what is due, reclaim what dead workers ran, forget what is old; return also how many were promoted."""
+def sweep(
+    cursor: sqlite3.Cursor, queue: str, max_deaths: int | None, *, now: float, uptime: float
+) -> tuple[Sweep, int]:
+    """Promote what is due, forget what is old, and reclaim what dead workers ran, unless *max_deaths* is None.
+
+    Return also how many were promoted.
+    """
     cursor.execute(
         "UPDATE nestpy_jobs SET state = 'waiting', waiting_since = ?"
         " WHERE queue = ? AND state = 'delayed' AND due <= ?",
@@ -191,7 +196,7 @@ def sweep(cursor: sqlite3.Cursor, queue: str, max_deaths: int, now: float, uptim
     )
     promoted = cursor.rowcount
     cursor.execute("DELETE FROM nestpy_jobs WHERE forget_at <= ?", (now,))
-    reclaimed, buried = _reclaim(cursor, queue, max_deaths, now, uptime)
+    reclaimed, buried = (0, 0) if max_deaths is None else _reclaim(cursor, queue, max_deaths, now, uptime)
     due = cursor.execute("SELECT MIN(due) FROM nestpy_jobs WHERE queue = ? AND state = 'delayed'", (queue,)).fetchone()[
         0
     ]

@@ -14,7 +14,7 @@ from typing import Any
 from taskiq import AckableMessage, AsyncBroker, BrokerMessage
 from taskiq.receiver import Receiver
 
-from ._heart import Heart
+from ._heart import Heart, Truce
 from ._store import Ending, JobStore, Outcome, Reservation, Submission
 from .errors import StoreUnavailableError
 
@@ -111,10 +111,14 @@ class TaskiqBroker(AsyncBroker):
         return found
 
     async def _sweep(self) -> None:
+        truce = Truce(self._lease)
         while True:
             pause = min(self._lease / 3, 0.5)
-            with contextlib.suppress(StoreUnavailableError):
-                found = await self.store.sweep(self.queue, self._max_deaths)
+            try:
+                found = await self.store.sweep(self.queue, self._max_deaths, reclaim=truce.over)
+            except StoreUnavailableError:
+                truce.begin()
+            else:
                 if found.next_due is not None:
                     pause = min(pause, max(found.next_due, 0.005))
             await asyncio.sleep(pause)
