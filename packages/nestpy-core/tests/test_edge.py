@@ -34,6 +34,7 @@ from nestpy_core import (
     Operation,
     Parameter,
     Problem,
+    Relation,
     Scope,
     current_trace,
     from_context,
@@ -150,6 +151,18 @@ async def test_endpoints_that_depend_on_settings_are_contributed_by_a_function()
     plugin = LinePlugin(contributions=[Greeter, Probe, late])
     async with calling(plugin=plugin, environ={**QUIET, "NESTPY_APP__LOG_LEVEL": "error"}) as send:
         assert (await send("/error")).body == b"Hello probe"
+
+
+def test_relations_of_a_plugin_are_in_the_graph_once_it_has_seen_the_handlers():
+    def late(graph):
+        return [
+            Relation(entity=Greeter, name=handler.name, target=Probe, kind="one", key="id", host=Probe, method="find")
+            for handler in graph.handlers
+        ]
+
+    app = app_of(Hall, plugin=LinePlugin(contributions=[Greeter, Probe, late]))
+    assert [relation.name for relation in app.graph.relations] == [handler.name for handler in app.graph.handlers]
+    assert app.graph.relations
 
 
 def test_an_endpoint_without_a_host_is_a_problem():

@@ -80,8 +80,8 @@ if TYPE_CHECKING:
         Compare as Compare, Condition as Condition, Endpoint as Endpoint, EndpointAnswer as EndpointAnswer,
         EndpointRequest as EndpointRequest, HealthIndicator as HealthIndicator, MaskableSupport as MaskableSupport,
         Never as Never, Not as Not, OccurrenceStore as OccurrenceStore, Operation as Operation, Outbox as Outbox,
-        OutboxMessage as OutboxMessage, Page as Page, SchemaSupport as SchemaSupport, UnitOfWork as UnitOfWork,
-        ViolationsError as ViolationsError,
+        OutboxMessage as OutboxMessage, Page as Page, Relation as Relation, SchemaSupport as SchemaSupport,
+        UnitOfWork as UnitOfWork, ViolationsError as ViolationsError,
     )
     from .errors import (
         AccessError as AccessError, BootError as BootError, ConfigurationError as ConfigurationError,
@@ -105,10 +105,10 @@ __all__ = [
     "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError",
     "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter", "ParameterOptions", "ParseArray",
     "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID", "Pin", "Pipe", "PluginError",
-    "PooledTransport", "PostureError", "Problem", "Provider", "Record", "Reflector", "SchemaSupport", "Scope",
-    "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token", "Trace", "Transport",
-    "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe",
-    "ViolationsError", "acting_as", "after_commit", "apply_decorators", "attach_metadata",
+    "PooledTransport", "PostureError", "Problem", "Provider", "Record", "Reflector", "Relation", "SchemaSupport",
+    "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token", "Trace",
+    "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate",
+    "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators", "attach_metadata",
     "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config", "current_actor",
     "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic", "extend_metadata", "failure_of",
     "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app", "log_denial", "meta", "module",
@@ -166,8 +166,8 @@ _NAMES_OF_MODULES = {
     "_violations": "Failure Failures ForeignDecoder failure_of failures_of text_failures_of",
     "contracts": (
         "Ability AbilitySource Actor All AnyOf Compare Condition Endpoint EndpointAnswer EndpointRequest "
-        "HealthIndicator MaskableSupport Never Not OccurrenceStore Operation Outbox OutboxMessage Page SchemaSupport "
-        "UnitOfWork ViolationsError"
+        "HealthIndicator MaskableSupport Never Not OccurrenceStore Operation Outbox OutboxMessage Page Relation "
+        "SchemaSupport UnitOfWork ViolationsError"
     ),
     "errors": (
         "AccessError BootError ConfigurationError CycleError DefinitionError DeniedError DomainError "

@@ -15,7 +15,7 @@ from ._hooks import Carrier
 from ._metadata import own
 from ._names import name_of
 from ._provider import Kind, OpenGeneric, Provider, Scope, scope_of
-from .contracts import Endpoint, Operation
+from .contracts import Endpoint, Operation, Relation
 from .errors import DuplicateProviderError, ModuleError, Problem
 
 
@@ -41,6 +41,8 @@ class Bindings:
             self.graph.endpoints.append(item)
         elif isinstance(item, Operation):
             self.graph.operations.append(item)
+        elif isinstance(item, Relation):
+            self.graph.relations.append(item)
         elif isinstance(item, FunctionType):
             self._waiting.append(item)
         else:
@@ -55,7 +57,7 @@ class Bindings:
         self._append(Binding(carrier.token, "carrier", carrier.edges, node, Scope.REQUEST))
 
     def contribute_late(self, node: ModuleNode) -> None:
-        """Take in the endpoints and operations that wait for the settings."""
+        """Take in the endpoints, operations and relations that wait for the settings and the handlers."""
         for function in self._waiting:
             for item in function(self.graph) or ():
                 self.contribute(node, item)

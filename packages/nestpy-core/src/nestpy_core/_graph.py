@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._hooks import Edge
     from ._layer import Family
     from ._settings import Settings
-    from .contracts import Endpoint, Operation, SchemaSupport
+    from .contracts import Endpoint, Operation, Relation, SchemaSupport
     from .errors import Problem
 
 __all__ = ("Binding", "Graph", "LayerUse", "ModuleNode")
@@ -148,6 +148,7 @@ class Graph(OpenRecord, eq=False):
         global_layers: the layers bound to `APP_GUARD` and its siblings, by family.
         endpoints: what plugins mount beside the hosts.
         operations: what plugins derive from entities.
+        relations: what leads from one entity to another.
         sections: the loaded configuration sections by class.
         settings: the sources that they were read from.
         problems: what collect and link found wrong.
@@ -166,6 +167,7 @@ class Graph(OpenRecord, eq=False):
     global_layers: dict[Family, tuple[LayerUse, ...]] = field(default_factory=dict)
     endpoints: list[Endpoint] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
     sections: dict[type, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notices: dict[str, int] = field(default_factory=dict)

@@ -132,10 +132,10 @@ class Hooks:
         """Contribute to a graph whose modules and hosts are known and whose dependencies are not yet joined.
 
         Returns:
-            `Provider`, `Carrier`, `Endpoint` and `Operation` objects, visible everywhere. Health
-            indicators are providers of `HealthIndicator` with ``multi=True``. Endpoints and operations
-            that depend on settings are returned by a function, given the graph once those are loaded.
-            None when the app does not import this capability.
+            `Provider`, `Carrier`, `Endpoint`, `Operation` and `Relation` objects, visible everywhere. Health
+            indicators are providers of `HealthIndicator` with ``multi=True``. Endpoints, operations and relations
+            that depend on settings or on what handlers return are returned by a function, given the graph once
+            those are loaded and read. None when the app does not import this capability.
         """
 
     @hookspec

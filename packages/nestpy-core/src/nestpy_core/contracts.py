@@ -29,6 +29,7 @@ __all__ = (
     "Outbox",
     "OutboxMessage",
     "Page",
+    "Relation",
     "SchemaSupport",
     "UnitOfWork",
     "ViolationsError",
@@ -107,6 +108,33 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     path: str = ""
     key: str = "id"
+
+
+class Relation(msgspec.Struct, frozen=True, kw_only=True):
+    """What leads from the rows of an entity to those of another, for many rows with one query.
+
+    Its method tells only of rows that the actor may read. Keys that lead nowhere are absent from a ``one``, and have
+    an empty page in a ``many``. An edge that shows it asks for it only where the actor may read *key* of the parent.
+
+    Attributes:
+        entity: the class that it leads from.
+        name: unique within its entity; where a field has the same name, the relation stands in its place.
+        target: the class that it leads to.
+        kind: ``one`` for the row that a foreign key refers to, ``many`` for those that refer to a row.
+        key: the attribute of the entity whose value it is looked up by; None leads nowhere.
+        host: the token of the provider that reads it.
+        method: its method: ``async (keys) -> Mapping[key, target]`` for ``one``, and for ``many``
+            ``async (keys, *, first: int | None = None, after: str | None = None) -> Mapping[key, Page[target]]``,
+            where *first* counts for each key, and *after* is the `Page.next` of one of them.
+    """
+
+    entity: type
+    name: str
+    target: type
+    kind: Literal["one", "many"]
+    key: str
+    host: Any  # a token
+    method: str
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -350,6 +378,23 @@ class SchemaSupport(Protocol):
 
 class MaskableSupport(SchemaSupport, Protocol):
     """Schema support for entities, of which an actor may be shown a part."""
+
+    def name(self, cls: type) -> str:
+        """Return what documents and schemas call an entity."""
+        ...
+
+    def description(self, cls: type) -> str:
+        """Return a sentence about an entity; empty where nobody wrote one."""
+        ...
+
+    def hints(self, cls: type) -> Mapping[str, Any]:
+        """Return the Python type of each field that may leave the process, in order.
+
+        Types are written as annotations are: with ``| None``, enumerations, and what is said of the field in
+        ``Annotated[…, msgspec.Meta(description=…)]``. A field that refers to another entity has the type of its key;
+        instances hold the values of enumerations, not their members. What an `Operation` takes stands on its method.
+        """
+        ...
 
     def fields(self, cls: type) -> Sequence[str]:
         """Return the names of the fields that may leave the process, in order."""
