@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ._crud import Crud as Crud, crud as crud
     from ._database import Database as Database
     from ._expose import expose as expose
+    from ._exposure import Many as Many
     from ._health import DatabaseIndicator as DatabaseIndicator
     from ._migrator import Migrator as Migrator, SeedSource as SeedSource, ensure as ensure
     from ._module import OrmModule as OrmModule
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ._structs import Changes as Changes, Creation as Creation
     from ._tables import create_table as create_table, table_sql as table_sql
     from ._unit import Unit as Unit
-    from ._uuid7 import uuid7 as uuid7
+    from ._uuid7 import UUID7 as UUID7, uuid7 as uuid7
     from ._work import Transactional as Transactional, transactional as transactional
     from .errors import (
         CheckViolationError as CheckViolationError, CommitError as CommitError,
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Changes", "CheckViolationError", "CommitError", "Creation", "Crud", "Database", "DatabaseIndicator",
     "DatabaseOutbox", "DatabaseUnavailableError", "EntityError", "EntityNotFoundError", "ExposureError",
-    "FieldDeniedError", "ForeignKeyViolationError", "IntegrityError", "InvalidCursorError", "InvalidFieldError",
+    "FieldDeniedError", "ForeignKeyViolationError", "IntegrityError", "InvalidCursorError", "InvalidFieldError", "Many",
     "MigrationError", "Migrator", "NotNullViolationError", "OrmConfig", "OrmError", "OrmModule", "PoolTimeoutError",
     "QueryError", "QueryTimeoutError", "Repository", "SeedError", "SeedSource", "SerializationConflictError",
-    "StaleEntityError", "Transactional", "UniqueViolationError", "Unit", "UnitEndedError", "WriteInQueryError",
+    "StaleEntityError", "Transactional", "UUID7", "UniqueViolationError", "Unit", "UnitEndedError", "WriteInQueryError",
     "create_table", "crud", "ensure", "expose", "table_sql", "transactional", "uuid7",
 ]
 
@@ -47,6 +48,7 @@ _NAMES_OF_MODULES = {
     "_crud": "Crud crud",
     "_database": "Database",
     "_expose": "expose",
+    "_exposure": "Many",
     "_health": "DatabaseIndicator",
     "_migrator": "Migrator SeedSource ensure",
     "_module": "OrmModule",
@@ -55,7 +57,7 @@ _NAMES_OF_MODULES = {
     "_structs": "Changes Creation",
     "_tables": "create_table table_sql",
     "_unit": "Unit",
-    "_uuid7": "uuid7",
+    "_uuid7": "UUID7 uuid7",
     "_work": "Transactional transactional",
     "errors": (
         "CheckViolationError CommitError DatabaseUnavailableError EntityError EntityNotFoundError ExposureError "

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, get_args
-
-from msgspec import inspect as msgspec_inspect
-from piccolo.table import Table
 
 from nestpy_core import Binding, Graph, Handler, HandlerMarker, Instrument, Problem, needs_of
 from nestpy_core.errors import ConfigurationError
@@ -14,6 +10,8 @@ from nestpy_core.errors import ConfigurationError
 from ._config import OrmConfig
 from ._database import Database
 from ._entity import entity_of
+from ._reachable import entities_in
+from ._relation_table import RelationTable
 from ._url import read_url
 from ._work import CommandWork, QueryWork, Transactional, TransactionalWork
 from .errors import ExposureError
@@ -27,8 +25,9 @@ def problems_of(graph: Graph) -> Iterator[Problem]:
             read_url(config.url.reveal())
         except ConfigurationError as error:
             yield error
+    yield from RelationTable(graph).problems
     for handler in graph.handlers:
-        for cls in _entities(handler.returns):
+        for cls in entities_in(handler.returns):
             if not entity_of(cls).exposure.exposed:
                 yield ExposureError(
                     f"`{handler.label}` returns `{cls.__name__}`, which is not exposed.",
@@ -37,7 +36,7 @@ def problems_of(graph: Graph) -> Iterator[Problem]:
         names = [parameter.name for parameter in handler.parameters]
         given = {name for marker in handler.markers for name in marker.given(names)}
         for parameter in handler.parameters:
-            for cls in _entities(parameter.hint) if parameter.inject is None and parameter.name not in given else ():
+            for cls in entities_in(parameter.hint) if parameter.inject is None and parameter.name not in given else ():
                 yield ExposureError(
                     f"`{parameter.name}` of `{handler.label}` is the entity `{cls.__name__}` itself.",
                     hints=(f"annotate it `Creation[{cls.__name__}]` or `Changes[{cls.__name__}]`",),
@@ -66,20 +65,3 @@ def _reaches(starts: Iterable[Binding], wanted: Binding) -> bool:
             seen.add(id(binding))
             queue.extend(target for _, target in binding.dependencies())
     return False
-
-
-def _entities(hint: Any) -> Iterator[type[Table]]:
-    """Yield the entities within an annotation, looking into Structs as well."""
-    if isinstance(hint, type) and issubclass(hint, Table):
-        yield hint
-        return
-    for argument in get_args(hint):
-        yield from _entities(argument)
-    if isinstance(hint, type) and hasattr(hint, "__struct_fields__"):
-        try:
-            fields = msgspec_inspect.type_info(hint).fields  # type: ignore[attr-defined]  # a Struct's
-        except (TypeError, NameError):
-            return
-        for field in fields:
-            if isinstance(field.type, msgspec_inspect.CustomType):
-                yield from _entities(field.type.cls)

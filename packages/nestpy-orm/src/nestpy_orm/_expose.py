@@ -10,7 +10,7 @@ from piccolo.table import Table
 
 from nestpy_core.errors import DefinitionError
 
-from ._exposure import ATTRIBUTE, Exposure
+from ._exposure import ATTRIBUTE, Exposure, Many
 
 if TYPE_CHECKING:
     import msgspec
@@ -28,6 +28,7 @@ def expose(
     read_only: Iterable[str] = (),
     optional: Iterable[str] = (),
     relations: Iterable[str] = (),
+    many: Mapping[str, Many] | None = None,
     soft_delete: str = "",
     created: str = "",
     updated: str = "",
@@ -45,6 +46,8 @@ def expose(
         read_only: fields that callers may not write; the primary key and the four below are never theirs to write.
         optional: fields that a new row may leave to their default, where that is piccolo's empty one.
         relations: foreign keys that are shown as the row that they refer to, as far as the actor may read it.
+        many: what edges with relations, such as GraphQL, show of the rows that refer to one, for instance
+            ``{"users": Many("User")}``. Foreign keys need no declaration there.
         soft_delete: the nullable timestamp that marks rows as deleted; they are then left out everywhere.
         created: the timestamp that is set when a row is made.
         updated: the timestamp that is set whenever a row changes.
@@ -62,6 +65,7 @@ def expose(
         read_only=(*read_only, *(field for field in (created, updated, version) if field)),
         optional=tuple(optional),
         relations=tuple(relations),
+        many=dict(many or {}),
         soft_delete=soft_delete,
         created=created,
         updated=updated,
@@ -97,6 +101,13 @@ def _check(cls: type[Table], exposure: Exposure) -> None:
     for name in exposure.relations:
         if not isinstance(columns[name], ForeignKey):
             raise DefinitionError(f"`@expose` on `{cls.__name__}`: `{name}` in `relations=` is no foreign key.")
+    for name in exposure.many:
+        if name in columns or not name.isidentifier():
+            what = "a field" if name in columns else "no name"
+            raise DefinitionError(
+                f"`@expose` on `{cls.__name__}`: `{name}` in `many=` is {what}.\n"
+                f"Hint: give the relation a name of its own, for instance `users`"
+            )
     if exposure.soft_delete and not _is_moment(columns[exposure.soft_delete], nullable=True):
         raise DefinitionError(
             f"`@expose` on `{cls.__name__}`: `soft_delete=` needs a nullable timestamp.\n"

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nestpy_core import Record
 
+if TYPE_CHECKING:
+    from piccolo.table import Table
+
+__all__ = ("Many",)
+
 ATTRIBUTE = "__nestpy_exposure__"
+
+
+class Many(Record, frozen=True):
+    """The rows of another entity that refer to a row: ``@expose(many={"users": Many("User")})``.
+
+    Attributes:
+        target: the other entity: its class, the name of its class where that is written beside this one, or its full
+            path such as ``"shop.entities.User"``.
+        by: its foreign key; needed where it has several to this entity.
+    """
+
+    target: type[Table] | str
+    by: str = ""
 
 
 class Exposure(Record, frozen=True, kw_only=True):
@@ -22,6 +40,7 @@ class Exposure(Record, frozen=True, kw_only=True):
         read_only: fields that callers may not write.
         optional: fields that a new row may leave to their default.
         relations: fields that are shown as the row they refer to.
+        many: the rows of other entities that refer to one, by the name of the relation.
         soft_delete: the field that says when a row was deleted; empty where rows are really deleted.
         created: the field that holds when a row was made; empty for none.
         updated: the field that holds when a row was last changed; empty for none.
@@ -36,6 +55,7 @@ class Exposure(Record, frozen=True, kw_only=True):
     optional: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
+    many: Mapping[str, Many] = MappingProxyType({})
     soft_delete: str = ""
     created: str = ""
     updated: str = ""

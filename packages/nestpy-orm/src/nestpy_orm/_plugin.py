@@ -23,12 +23,13 @@ def _has_work(graph: Graph) -> bool:
 
 @hookimpl
 def nestpy_collect(graph: Graph) -> Iterable[Any] | None:
-    """Contribute the operations of `@crud` classes."""
+    """Contribute the operations of `@crud` classes, and what leads from one entity to another."""
     if not _has_work(graph):
         return None
     from ._operations import operations_of
+    from ._relation_table import contributions
 
-    return operations_of(graph)
+    return [*operations_of(graph), *contributions()]
 
 
 @hookimpl

@@ -12,12 +12,13 @@ from piccolo.table import Table
 from nestpy_core import Denial, DenialKind, Page
 from nestpy_core.errors import DeniedError
 
+from ._batched import Batched
 from ._condition import condition_sql, fields_in
 from ._order import behind, order_sql, order_words, read_order
-from ._scope import EVERYTHING, Scoped
+from ._scope import EVERYTHING
 from ._statement import Statement, conjunction, wheres
 from ._uuid7 import uuid7
-from ._values import moment, plain, stamped, values_of
+from ._values import moment, stamped, values_of
 from .errors import EntityNotFoundError, InvalidFieldError, OrmError, StaleEntityError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ T = TypeVar("T", bound=Table)
 logger = logging.getLogger("nestpy.orm")
 
 
-class Repository(Scoped[T]):
+class Repository(Batched[T]):
     """Reads and writes the rows of one entity, injected as ``Repository[User]``.
 
     Every statement carries the condition of the ability that is in force (`AbilitySource`), so that a row that the
@@ -169,8 +170,7 @@ class Repository(Scoped[T]):
             InvalidFieldError: a field to order or filter by that does not exist or never leaves.
             FieldDeniedError: one that the actor may not read.
         """
-        config = self._database.config
-        count = min(max(config.page_limit if first is None else first, 1), config.max_page_limit)
+        count = self._limit(first)
         known, statement = self._entity, Statement(self._dialect)
         visible = self._fields(action)
         steps = read_order(known, order, visible)
@@ -180,13 +180,9 @@ class Repository(Scoped[T]):
             parts.append(behind(steps, self._cursors.read(order_words(steps), after), statement))
         sql = f"{self._select}{conjunction(parts)}{order_sql(steps)} LIMIT {statement.value(count + 1)}"
         rows = await self._database.fetch(sql, statement.arguments)
-        items = await self._shown(self._loaded(rows[:count], action))
-        following = None
-        if len(rows) > count:
-            last = items[-1]
-            values = [getattr(last, step.field.name) for step in steps]
-            following = self._cursors.write(order_words(steps), [plain(value) for value in values])
-        return Page(items=items, next=following)
+        page = self._page(self._loaded(rows, action), count, steps)
+        await self._shown(page.items)
+        return page
 
     async def count(self, *where: Any, action: str = "read") -> int:
         """Return how many rows fit."""

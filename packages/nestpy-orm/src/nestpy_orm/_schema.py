@@ -11,7 +11,7 @@ from nestpy_core import ViolationsError
 
 from ._entity import entity_of
 from ._relations import is_reference, related_to
-from ._structs import exposed, output_of, visible_fields
+from ._structs import exposed, hint_of, output_of, visible_fields
 
 if TYPE_CHECKING:
     from piccolo.table import Table
@@ -34,6 +34,18 @@ class EntitySupport:
     def json_schema(self, cls: type) -> Mapping[str, Any]:
         """Return the schema of its output."""
         return msgspec.json.schema(output_of(cls))
+
+    def name(self, cls: type) -> str:
+        """Return what `@expose` calls it."""
+        return exposed(cls).exposure.name or cls.__name__
+
+    def description(self, cls: type) -> str:
+        """Return the table's ``help_text``."""
+        return exposed(cls).cls._meta.help_text or ""  # piccolo says it nowhere else
+
+    def hints(self, cls: type) -> Mapping[str, Any]:
+        """Return the types of the columns that may leave, with their ``help_text``."""
+        return {field.name: hint_of(field) for field in visible_fields(exposed(cls))}
 
     def fields(self, cls: type) -> Sequence[str]:
         """Return the names of the fields that may leave; none of an entity that is not exposed."""

@@ -7,17 +7,18 @@ from typing import Any, Generic, TypeVar
 
 from piccolo.table import Table
 
-from nestpy_core import Ability, AbilitySource, All, Compare, Denial, DenialKind
+from nestpy_core import Ability, AbilitySource, All, Denial, DenialKind, Page
 from nestpy_core.errors import DeniedError
 
 from ._condition import condition_sql
 from ._cursor import Cursors
 from ._database import Database
 from ._entity import Entity, entity_of
-from ._order import check_visible, order_sql, read_order
+from ._order import Step, check_visible, order_sql, order_words, read_order
 from ._relations import keep_related
 from ._statement import Statement, conjunction, wheres
 from ._url import Dialect
+from ._values import plain
 from .errors import FieldDeniedError
 
 T = TypeVar("T", bound=Table)
@@ -69,17 +70,20 @@ class Scoped(Generic[T]):
             target: Any = field.target
             key: str = field.source._foreign_key_meta.resolved_target_column._meta.name  # type: ignore[attr-defined]  # a foreign key
             others: Scoped[Any] = Scoped(target, self._database, self._source, relates=False)
-            wanted = tuple({held for item in items if (held := vars(item)[name]) is not None})
+            wanted = list({held for item in items if (held := vars(item)[name]) is not None})
             found = await others._keyed(key, wanted) if wanted else []
             by_key = {getattr(other, key): other for other in found}
             for item in items:
                 keep_related(item, name, by_key.get(vars(item)[name]))
         return items
 
-    async def _keyed(self, name: str, values: tuple[Any, ...]) -> list[T]:
+    async def _keyed(self, name: str, values: Sequence[Any]) -> list[T]:
         """Return the rows whose field holds one of *values*, as far as the actor may read them."""
-        sql, statement = self._listing((Compare(name, "in", values),), (), "read")
-        return self._loaded(await self._database.fetch(sql, statement.arguments), "read")
+        known, statement = self._entity, Statement(self._dialect)
+        field = known.field(name)
+        parts = [f"{field.sql}{statement.members(values)}", *self._parts((), "read", statement)]
+        rows = await self._database.fetch(f"{self._select}{conjunction(parts)}", statement.arguments)
+        return self._loaded(rows, "read")
 
     def _condition(self, action: str) -> Any:
         ability = None if self._source is None else self._source.current()
@@ -117,6 +121,19 @@ class Scoped(Generic[T]):
         steps = read_order(self._entity, order, self._fields(action) if order else None)
         sql = f"{self._select}{conjunction(self._parts(where, action, statement))}{order_sql(steps)}"
         return sql, statement
+
+    def _limit(self, first: int | None) -> int:
+        """Return how many rows a page has when its caller asked for *first*."""
+        config = self._database.config
+        return min(max(config.page_limit if first is None else first, 1), config.max_page_limit)
+
+    def _page(self, items: list[T], count: int, steps: Sequence[Step]) -> Page[T]:
+        """Return the page of the first *count* of *items*; where there are more, with the cursor of what follows."""
+        shown, following = items[:count], None
+        if len(items) > count:
+            values = [plain(getattr(shown[-1], step.field.name)) for step in steps]
+            following = self._cursors.write(order_words(steps), values)
+        return Page(items=shown, next=following)
 
     def _filters(
         self, filters: Mapping[str, Any] | None, visible: frozenset[str] | None, statement: Statement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from piccolo.columns.combination import CombinableMixin
@@ -29,6 +30,15 @@ class Statement:
         """Take in a value and return its placeholder."""
         self.arguments.append(value)
         return f"${len(self.arguments)}" if self.dialect == "postgres" else "?"
+
+    def members(self, values: Sequence[Any]) -> str:
+        """Take in values and return what follows the name of a column that holds one of them; there is at least one.
+
+        PostgreSQL gets one array, so that it has one statement to prepare for however many values.
+        """
+        if self.dialect == "postgres":
+            return f" = ANY({self.value(list(values))})"
+        return f" IN ({', '.join(map(self.value, values))})"
 
     def alias(self) -> str:
         """Return a name for a table that no other of this statement has."""

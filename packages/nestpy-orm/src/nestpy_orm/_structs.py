@@ -33,6 +33,8 @@ T = TypeVar("T", bound=Table)
 
 # Written out: `\s` is another set of characters in Python than in the browsers that read the schema.
 _EMAIL = r"^[^@\x00-\x20\x7f-\xa0]+@[^@.\x00-\x20\x7f-\xa0]+(\.[^@.\x00-\x20\x7f-\xa0]+)+$"
+NO_NUL = msgspec.Meta(extra_json_schema={"pattern": r"^[^\x00]*$"})
+"""What databases do not store; documents say it, and storing decides."""
 _KINDS = ("__nestpy_output__", "__nestpy_creation__", "__nestpy_changes__", "__nestpy_reference__")
 
 
@@ -64,7 +66,7 @@ def reference_of(cls: type[Table]) -> type[msgspec.Struct]:
         return output_of(cls)
     found = vars(cls).get(_KINDS[3])
     if found is None:
-        fields = [(field.name, _value(field)) for field in visible_fields(entity)]
+        fields = [(field.name, hint_of(field)) for field in visible_fields(entity)]
         found = _struct(cls, _KINDS[3], f"{entity.exposure.name or cls.__name__}Reference", fields)
     return cast("type[msgspec.Struct]", found)
 
@@ -180,12 +182,15 @@ def _is_required(entity: Entity, field: Field) -> bool:
 def _shown(entity: Entity, field: Field) -> Any:
     if field.name in entity.exposure.relations and field.target is not None:
         return Optional[reference_of(field.target)]  # noqa: UP045  # as in `_optional`
-    return _value(field)
+    return hint_of(field)
 
 
-def _value(field: Field) -> Any:
+def hint_of(field: Field) -> Any:
+    """Return the annotation of a field that leaves: its type, and what piccolo's ``help_text`` says of it."""
     plain = field.choices or _plain(field)
-    return Optional[plain] if field.nullable else plain  # noqa: UP045  # as in `_optional`
+    shown = Optional[plain] if field.nullable else plain  # noqa: UP045  # as in `_optional`
+    text = field.source._meta.help_text  # piccolo says it nowhere else
+    return Annotated[shown, msgspec.Meta(description=text)] if text else shown
 
 
 def _kind(entity: Entity, field: Field) -> Any:
@@ -194,6 +199,8 @@ def _kind(entity: Entity, field: Field) -> Any:
     extra = entity.exposure.constraints.get(field.name)
     if extra is not None:
         rules.append(extra)
+    if plain is str and not any(rule.pattern or rule.extra_json_schema for rule in rules):
+        rules.append(NO_NUL)
     for rule in rules:
         plain = Annotated[plain, rule]
     return Optional[plain] if field.nullable else plain  # noqa: UP045  # as in `_optional`
