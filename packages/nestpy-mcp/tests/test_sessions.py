@@ -311,8 +311,8 @@ async def test_sessions_that_were_opened_and_dropped_leave_nothing_behind() -> N
         assert len(store._records) == 1
         assert len(store._held) == 1
         transport = (await app.get(McpRuntime)).transport("/mcp")
-        assert len(transport._lives) == 1
-        assert len(transport._records) == 1
+        assert len(transport.held._lives) == 1
+        assert len(transport.held._records) == 1
 
 
 async def test_any_replica_answers_a_stateless_client_and_shared_sessions_are_known_to_all(redis_url: str) -> None:

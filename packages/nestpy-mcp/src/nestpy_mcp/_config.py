@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from nestpy_core import Secret, config, setting
+from nestpy_core import ConfigurationError, Secret, check_url, config, setting
 
 __all__ = ("McpConfig",)
 
@@ -48,10 +48,26 @@ class McpConfig(msgspec.Struct, frozen=True, kw_only=True):
     retry: Annotated[int, msgspec.Meta(ge=1)] = 1000
     session_idle: Annotated[float, msgspec.Meta(gt=0)] = 1800.0
     sessions_per_principal: Annotated[int, msgspec.Meta(ge=1)] = 32
-    session_store: str = "memory"
+    session_store: Literal["memory", "redis"] = "memory"
     url: Annotated[Secret[str] | None, setting(alias="REDIS_URL")] = None
     events_kept: Annotated[int, msgspec.Meta(ge=1)] = 1000
     request_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
     resource: str = ""
     authorization_servers: Annotated[tuple[str, ...], setting(shape=True)] = ()
     scopes: tuple[str, ...] = ()
+
+
+def redis_url_of(config: McpConfig) -> str | None:
+    """Return the URL of the Redis that keeps sessions; None where this process keeps them.
+
+    Raises:
+        ConfigurationError: there is none, or no Redis can have it.
+    """
+    if config.session_store != "redis":
+        return None
+    hints = ("set `REDIS_URL` to `redis://:password@host:6379/0`",)
+    if config.url is None:
+        raise ConfigurationError("mcp.url", "must name the Redis that keeps sessions", hints=hints)
+    url = config.url.reveal()
+    check_url("mcp.url", url, schemes=("redis", "rediss", "unix"), path="[0-9]*/?", hints=hints)
+    return url

@@ -9,6 +9,7 @@ import msgspec
 
 from nestpy_core import (
     Compiler,
+    ConfigurationError,
     EdgeEntry,
     Graph,
     Handler,
@@ -19,7 +20,7 @@ from nestpy_core import (
     reachable,
 )
 
-from ._config import McpConfig
+from ._config import McpConfig, redis_url_of
 from ._entries import Entries, Entry
 from ._markers import McpMarker
 from ._operation_code import DoorMarker, OperationCode, data_parameters
@@ -92,7 +93,11 @@ class McpEdge:
     # -- verify
 
     def verify(self) -> Iterable[Problem]:
-        """Return what is wrong with hosts and methods."""
+        """Return what is wrong with settings, hosts and methods."""
+        try:
+            redis_url_of(self.config)
+        except ConfigurationError as error:
+            return [error, *self._problems]
         return self._problems
 
     def entries(self) -> Iterable[EdgeEntry]:

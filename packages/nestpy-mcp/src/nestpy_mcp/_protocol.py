@@ -81,6 +81,11 @@ class RpcError(Exception):
         return {"jsonrpc": "2.0", "id": request_id, "error": error}
 
 
+def mapping(value: object) -> dict[str, Any]:
+    """Return what a client sent where an object is due; an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def is_id(value: object) -> bool:
     """Say whether a value can be the id of a request: a text or a whole number."""
     return (isinstance(value, str) and len(value) <= 1024) or (isinstance(value, int) and not isinstance(value, bool))

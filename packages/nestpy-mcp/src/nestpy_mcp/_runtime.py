@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from nestpy_core import AppStatus, injectable, on_module_destroy
 from nestpy_http import Request, Response
 
-from ._config import McpConfig
+from ._config import McpConfig, redis_url_of
 from ._guarded import Checks
 from ._sessions import MemorySessions, SessionStore
 from ._table import McpTable
@@ -19,24 +19,26 @@ async def open_store(config: McpConfig) -> AsyncIterator[SessionStore]:
     """Open what the settings name, for the life of the app.
 
     Raises:
-        McpError: the settings name none, or no address.
+        ConfigurationError: the settings name no Redis.
+        McpError: its client is not installed.
     """
-    store: SessionStore
-    if config.session_store == "memory":
-        store = MemorySessions()
-    elif config.session_store == "redis" and config.url is not None:
-        from ._sessions import RedisSessions
-
-        store = RedisSessions(config.url.reveal())
-    else:
-        raise McpError(
-            "Setting `mcp.session_store` must be `memory`, or `redis` with `mcp.url`.\n"
-            "Hint: set `NESTPY_MCP__URL`, for instance to `redis://localhost:6379/0`"
-        )
+    url = redis_url_of(config)
+    store: SessionStore = MemorySessions() if url is None else _redis_sessions(url)
     try:
         yield store
     finally:
         await store.close()
+
+
+def _redis_sessions(url: str) -> SessionStore:
+    try:
+        from ._redis import RedisSessions
+    except ImportError as error:
+        raise McpError(
+            "Setting `mcp.session_store` is `redis`, and the package `redis` is not installed.\n"
+            "Hint: pip install 'nestpy-mcp[redis]'"
+        ) from error
+    return RedisSessions(url)
 
 
 @injectable
@@ -51,7 +53,7 @@ class McpRuntime:
     def transport(self, path: str) -> HttpTransport:
         """Return what carries the server at *path*."""
         found = self.table.transports.get(path)
-        if found is None or found.store is not self.store:
+        if found is None or found.held.store is not self.store:
             server = self.table.servers[path]
             found = HttpTransport(server, self.store, Checks(self.config), self._draining)
             self.table.transports[path] = found

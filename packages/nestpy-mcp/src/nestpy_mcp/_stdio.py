@@ -83,9 +83,7 @@ class Conversation:
         if "method" not in message:
             self._live.answered(message)
         elif message["method"] == "notifications/cancelled":
-            task = self._live.running.get(message.get("params", {}).get("requestId"))
-            if task is not None:
-                task.cancel()
+            self._live.cancel(message.get("params", {}).get("requestId"))
         elif "id" in message:
             task = asyncio.create_task(self._answer(message))
             self._tasks.add(task)

@@ -11,6 +11,8 @@ from typing import Any
 from ._protocol import encode
 from .errors import ClientCapabilityError
 
+SSE_TYPE = "text/event-stream"
+SSE_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 TICK = 1.0
 """Seconds between two looks at whether the app drains."""
 
@@ -127,6 +129,12 @@ class Live:
         else:
             future.set_exception(ClientCapabilityError("The client refused what it was asked"))
         return True
+
+    def cancel(self, number: Any) -> None:  # whatever a client sent as the id of a request
+        """Cancel a request, if it runs."""
+        task = self.running.get(number) if isinstance(number, str | int) else None
+        if task is not None:
+            task.cancel()
 
     def end(self) -> None:
         """Cancel what runs and end the streams."""
