@@ -1,14 +1,12 @@
-import uuid
-
 from example_db import User
 
 from nestpy_core import Denial, DeniedError, module
-from nestpy_orm import Crud, EntityNotFoundError, crud
+from nestpy_orm import UUID7, Crud, EntityNotFoundError, crud
 
 
 @crud(User, path="/users")
 class UsersResource(Crud[User]):
-    async def get(self, id: uuid.UUID) -> User:
+    async def get(self, id: UUID7) -> User:
         try:
             return await super().get(id)
         except EntityNotFoundError:

@@ -15,7 +15,7 @@ from nestpy_core import (
     provide,
     public,
 )
-from nestpy_http import HttpClient, controller, get
+from nestpy_http import HttpClient, controller, get, served_routes
 
 pytestmark = pytest.mark.anyio
 
@@ -60,6 +60,18 @@ def contributing(*found):
     plugin.nestpy_api = "0.1"
     plugin.nestpy_collect = hookimpl(lambda graph: [Probe, *found], specname="nestpy_collect")
     return [plugin]
+
+
+def test_routes_tell_whether_a_plugin_brings_them(make_app):
+    @public
+    @controller("/carried")
+    class CarriedController:
+        @get("/")
+        async def carried(self) -> str: ...
+
+    app = make_app(RootController, plugins=contributing(probe("/plain", "plain"), CarriedController))
+    found = {route.path: route.endpoint for route in served_routes(app.graph)}
+    assert found == {"/": False, "/plain": True, "/carried": True}
 
 
 def probe(path, method, *, public=False):

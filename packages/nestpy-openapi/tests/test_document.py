@@ -1,6 +1,7 @@
 """The document says what the compiled routes do: inputs, answers, names, security, and nothing else."""
 
 import json
+import re
 import subprocess
 import sys
 from typing import Generic, TypeVar
@@ -162,6 +163,10 @@ def test_what_pipes_take_is_what_callers_send(document):
     assert listed["ids"]["schema"]["items"] == {"type": "integer", "format": "int64"}
     assert listed["number"]["schema"] == {"type": "integer", "format": "int64", "default": 7}
     assert "required" not in listed["number"]
+    version_7, version_4 = (listed[name]["schema"] for name in ("key", "keys"))
+    assert re.search(version_7["pattern"], "01890a5d-ac96-7740-8000-000000000011")
+    assert not re.search(version_7["pattern"], "01890a5d-ac96-4740-8000-000000000011")
+    assert re.search(version_4["items"]["pattern"], "01890a5d-ac96-4740-8000-000000000011")
 
 
 def test_bodies_have_their_media_types(document):

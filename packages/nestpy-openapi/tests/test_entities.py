@@ -1,11 +1,13 @@
 """What one declaration of the ORM makes of an entity is described like any other route."""
 
 import json
+import re
+import uuid
 
 import pytest
 from openapi_spec_validator import validate
 
-from nestpy_core import App, module
+from nestpy_core import AbilitySource, App, module, provide
 from nestpy_http import HttpModule
 from nestpy_openapi import OpenApiModule
 from nestpy_openapi._document import compose, encoded
@@ -16,7 +18,9 @@ orm = pytest.importorskip("nestpy_orm")
 
 
 @pytest.fixture(scope="module")
-def document():
+def described():
+    """Return ``described(*providers)``: the document of an app with an entity's operations and these."""
+
     @orm.expose(write_only=["password"])
     class User(table.Table, tablename="openapi_users"):
         id = piccolo.UUID(primary_key=True, default=orm.uuid7)
@@ -27,10 +31,23 @@ def document():
     @orm.crud(User, path="/users")
     class UserCrud(orm.Crud[User]): ...
 
-    @module(imports=[HttpModule, OpenApiModule, orm.OrmModule.for_root(url="sqlite:///:memory:")], providers=[UserCrud])
-    class AppModule: ...
+    def make(*providers):
+        @module(shared=True, providers=list(providers))
+        class SharedModule: ...
 
-    return json.loads(encoded(compose(App(AppModule, environ={"NESTPY_ENV": "test"}).graph)))
+        imports = [HttpModule, OpenApiModule, orm.OrmModule.for_root(url="sqlite:///:memory:"), SharedModule]
+
+        @module(imports=imports, providers=[UserCrud])
+        class AppModule: ...
+
+        return json.loads(encoded(compose(App(AppModule, environ={"NESTPY_ENV": "test"}).graph)))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def document(described):
+    return described()
 
 
 def test_every_operation_is_there(document):
@@ -78,6 +95,44 @@ def test_changes_may_contradict_what_is_stored(document):
 
 def test_nothing_is_denied_where_nothing_authorizes(document):
     assert not any("403" in one["responses"] for item in document["paths"].values() for one in item.values())
+
+
+def test_an_identifier_and_an_order_say_what_they_look_like(document):
+    item = document["paths"]["/users/{id}"]
+    for method in ("get", "patch", "delete"):
+        schema = item[method]["parameters"][0]["schema"]
+        assert re.search(schema["pattern"], str(orm.uuid7()))
+        assert not re.search(schema["pattern"], str(uuid.uuid4()))
+    given = {one["name"]: one["schema"] for one in document["paths"]["/users"]["get"]["parameters"]}
+    assert all(re.search(given["sort"]["pattern"], one) for one in ("", "name", "-name,id"))
+    assert not any(re.search(given["sort"]["pattern"], one) for one in ("password", "x", "name;", "--id"))
+
+
+def test_texts_are_without_nul(document):
+    sent = document["paths"]["/users"]["post"]["requestBody"]["content"]
+    name = document["components"]["schemas"][schema_of(sent)]["properties"]["name"]
+    listed = {one["name"]: one["schema"] for one in document["paths"]["/users"]["get"]["parameters"]}
+    for schema in (name, listed["name"]):
+        assert re.search(schema["pattern"], "Ada\tÄ")
+        assert not re.search(schema["pattern"], "A\0da")
+
+
+def test_an_entity_whose_fields_may_be_masked_promises_none(described, document):
+    class Abilities:
+        def current(self):
+            return None
+
+    masked = described(provide(AbilitySource, use_value=Abilities()))
+    plain, shown = (user_schema(each) for each in (document, masked))
+    assert plain["required"] == ["id", "name"]
+    assert "required" not in shown
+    assert shown["properties"] == plain["properties"]
+    assert shown["description"] == "Fields that the caller may not read are left out."
+
+
+def user_schema(document):
+    created = document["paths"]["/users"]["post"]["responses"]["201"]
+    return document["components"]["schemas"][schema_of(created["content"])]
 
 
 def schema_of(content):

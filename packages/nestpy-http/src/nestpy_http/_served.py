@@ -84,7 +84,7 @@ class ServedRoute(Record, frozen=True):
         version: the version of the app that it belongs to, wherever requests name it; None for all.
         host: the host that requests must be for; None for any.
         handler: what answers.
-        endpoint: whether it is a plugin's `Endpoint` and not of a controller.
+        endpoint: whether a plugin brings it, as an `Endpoint` or a controller, and no module of the app.
         operation: the entity's operation that it is; None for a controller's own route.
         inputs: what a request carries, in the order of the handler's parameters.
         consumes: the media types of its body; none where it takes none.
@@ -160,7 +160,7 @@ def _served(route: MountedRoute, config: HttpConfig) -> ServedRoute:
         version=route.release,
         host=route.host,
         handler=handler,
-        endpoint=route.marker is None,
+        endpoint=route.marker is None or handler.host.module.cls is None,
         operation=operation,
         inputs=inputs,
         consumes=_consumes(inputs, handler, config),

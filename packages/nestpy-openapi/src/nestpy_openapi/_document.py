@@ -36,8 +36,9 @@ def compose(graph: Graph, version: str | None = None) -> dict[str, Any]:
     config: OpenApiConfig = graph.sections.get(OpenApiConfig) or OpenApiConfig()
     http: HttpConfig = graph.sections.get(HttpConfig) or HttpConfig()
     security = Security(config)
-    schemas = Schemas(graph.schema_of)
-    operations = Operations(schemas, security, http, denies=bool(graph.bindings_of(AbilitySource)))
+    denies = bool(graph.bindings_of(AbilitySource))
+    schemas = Schemas(graph.schema_of, masked=denies)
+    operations = Operations(schemas, security, http, denies=denies)
     routes = _chosen(described_routes(graph), http, version)
     paths = _paths(routes, operations)
     document: dict[str, Any] = {

@@ -12,6 +12,7 @@ from nestpy_core import SchemaSupport
 from .errors import OpenapiError
 
 REF = "#/components/schemas/{name}"
+MASKED = "Fields that the caller may not read are left out."
 _MARK = "#/foreign/"
 _DEFS = "#/$defs/"
 _UNFIT = re.compile(r"[^a-zA-Z0-9.\-_]")
@@ -21,10 +22,15 @@ class ForeignSchemas:
     """Collects the schemas of foreign types while msgspec describes the others, and names them once those are named.
 
     Until then references to them are marked; `settle` writes the real ones.
+
+    Args:
+        schema_of: asks the schema plugins for a type.
+        masked: whether an actor may be shown a part of an entity's fields.
     """
 
-    def __init__(self, schema_of: Callable[[type], SchemaSupport | None]) -> None:
+    def __init__(self, schema_of: Callable[[type], SchemaSupport | None], *, masked: bool = False) -> None:
         self._schema_of = schema_of
+        self._masked = masked
         self._found: dict[type, int] = {}
         self._known: dict[tuple[str, str], int] = {}
         self._names: list[tuple[str, str]] = []
@@ -36,7 +42,9 @@ class ForeignSchemas:
             support = self._schema_of(get_origin(cls) or cls)
             if support is None:
                 raise OpenapiError(f"Nothing installed describes `{cls.__qualname__}` as JSON Schema.")
-            self._found[cls] = self._take(cls, support.json_schema(cls))
+            given = support.json_schema(cls)
+            masked = self._masked and hasattr(support, "encode_fields")
+            self._found[cls] = self._take(cls, _shown_in_part(given) if masked else given)
         return {"$ref": f"{_MARK}{self._found[cls]}"}
 
     def _take(self, cls: type, given: Mapping[str, Any]) -> int:
@@ -84,6 +92,16 @@ class ForeignSchemas:
         while True:
             yield f"{full_name}_{number}"
             number += 1
+
+
+def _shown_in_part(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of an entity, and of those that it refers to, of which no field is promised."""
+    schema = {name: value for name, value in given.items() if name != "required"}
+    if "properties" in schema:
+        schema["description"] = f"{schema['description']}\n\n{MASKED}" if schema.get("description") else MASKED
+    if "$defs" in schema:
+        schema["$defs"] = {name: _shown_in_part(each) for name, each in schema["$defs"].items()}
+    return schema
 
 
 def _marked(ref: str, own: Mapping[str, int]) -> str:

@@ -27,6 +27,7 @@ BINARY: Schema = {"type": "string", **ITEM}
 """Bytes as they are; one file of several has no type (OpenAPI 3.1.1, section 4.8.14.4), a single one is no list."""
 SEGMENT = r"^[^/\\;\x00-\x1f\x7f]+$"
 REST = r"^[^\\;\x00-\x1f\x7f]+$"
+UUID_OF_VERSION = "^[0-9A-Fa-f]{{8}}-[0-9A-Fa-f]{{4}}-{}[0-9A-Fa-f]{{3}}-[89ABab][0-9A-Fa-f]{{3}}-[0-9A-Fa-f]{{12}}$"
 _PARSED: dict[type, Any] = {ParseInt: int, ParseFloat: float, ParseBool: bool, ParseUUID: UUID}
 _TEXTS = (
     msgspec_inspect.BoolType,
@@ -153,8 +154,10 @@ def _parsed_by(pipe: Any) -> Any:
     """Return what one of core's pipes makes of a text; None of any other pipe."""
     if isinstance(pipe, ParseEnum | ParseDate):
         return pipe.kind
+    if isinstance(pipe, ParseUUID) and pipe.version is not None:
+        return Annotated[UUID, msgspec.Meta(extra_json_schema={"pattern": UUID_OF_VERSION.format(pipe.version)})]
     if isinstance(pipe, ParseArray):
-        return list.__class_getitem__(pipe.items)
+        return list.__class_getitem__(_parsed_by(pipe.items) or (pipe.items if _is_text(pipe.items) else str))
     return _PARSED.get(pipe if isinstance(pipe, type) else type(pipe))
 
 

@@ -33,10 +33,12 @@ class Schemas:
 
     Args:
         schema_of: asks the schema plugins for a foreign type.
+        masked: whether an actor may be shown a part of an entity's fields.
     """
 
-    def __init__(self, schema_of: Callable[[type], SchemaSupport | None]) -> None:
+    def __init__(self, schema_of: Callable[[type], SchemaSupport | None], *, masked: bool = False) -> None:
         self._schema_of = schema_of
+        self._masked = masked
         self._asked: list[_Asked] = []
 
     def of(
@@ -60,7 +62,7 @@ class Schemas:
         Raises:
             OpenapiError: a type cannot be described, or two types cannot be told apart.
         """
-        foreign = ForeignSchemas(self._schema_of)
+        foreign = ForeignSchemas(self._schema_of, masked=self._masked)
         kinds = [each.kind for each in self._asked]
         try:
             found, components = msgspec.json.schema_components(kinds, schema_hook=foreign, ref_template=REF)

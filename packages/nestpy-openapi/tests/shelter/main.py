@@ -21,6 +21,7 @@ from nestpy_core import (
     Lowercase,
     ParseArray,
     ParseInt,
+    ParseUUID,
     Trim,
     injectable,
     module,
@@ -262,6 +263,8 @@ class InputsController:
         ids: Annotated[Query[list[int]], param(pipes=[ParseArray(items=int)])],
         number: Annotated[Query[int], param(pipes=[DefaultValue("7"), ParseInt()])],
         text: Annotated[Query[str], param(pipes=[Trim()])] = "",
+        key: Annotated[Query[uuid.UUID | None], param(pipes=[ParseUUID(version=7)])] = None,
+        keys: Annotated[Query[list[uuid.UUID] | None], param(pipes=[ParseArray(items=ParseUUID(version=4))])] = None,
     ) -> list[int]:
         return [*ids, number]
 

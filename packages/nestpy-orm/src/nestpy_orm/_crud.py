@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, dataclass_transform
 
 import msgspec
@@ -25,7 +25,8 @@ from nestpy_core.errors import DefinitionError
 
 from ._entity import Entity
 from ._repository import Repository
-from ._structs import changes_of, creation_of, exposed, visible_fields
+from ._structs import NO_NUL, changes_of, creation_of, exposed, visible_fields
+from ._uuid7 import UUID7, uuid7
 
 __all__ = ("Crud", "crud")
 
@@ -34,6 +35,7 @@ C = TypeVar("C", bound=type)
 
 Name = Literal["list", "get", "create", "update", "delete"]
 
+_Text: Any = Annotated[str, NO_NUL]
 _First: Any = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 _Cursor: Any = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]{26,}$"})]
 """A signature of 16 bytes and at least 3 more; documents say it, and reading a cursor decides."""
@@ -166,7 +168,7 @@ def _derived(cls: type, entity: Entity, name: Name) -> Any:
     async def operation(self: Any, **given: Any) -> Any:
         return await inherited(self, **given)
 
-    kind = entity.key.kind
+    kind = UUID7 if getattr(entity.key.source, "default", None) is uuid7 else entity.key.kind
     page, output = Page[entity.cls], entity.cls  # type: ignore[name-defined]  # known at run time
     signatures: dict[Name, tuple[Mapping[str, Any], Any]] = {
         "list": (_list_parameters(entity), page),
@@ -201,12 +203,20 @@ def _kind(value: Any) -> Any:
 
 def _list_parameters(entity: Entity) -> dict[str, Any]:
     """Return the parameters of a list: how to page and sort, and each field that can be filtered by."""
-    filters = {
-        field.name: (field.kind | None, None)
+    kinds = {
+        field.name: field.kind
         for field in visible_fields(entity)
         if not isinstance(field.source, JSON | Array) and field.kind is not bytes
     }
-    return {**filters, "first": (_First | None, None), "after": (_Cursor | None, None), "sort": (str, "")}
+    filters = {name: ((_Text if kind is str else kind) | None, None) for name, kind in kinds.items()}
+    sort = (_sort_of(list(kinds)), "")
+    return {**filters, "first": (_First | None, None), "after": (_Cursor | None, None), "sort": sort}
+
+
+def _sort_of(names: Sequence[str]) -> Any:
+    """Return the kind of an order; documents say which fields it may name, and reading it decides."""
+    word = f"-?({'|'.join(names)})"
+    return Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^({word}(,{word})*)?$"})]
 
 
 def _sentence(entity: Entity, name: Name) -> str:
