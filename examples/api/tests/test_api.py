@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 
+import msgspec
 import pytest
 from example_db import ACME, GLOBEX
 
+from nestpy_core import acting_as
 from nestpy_testing import TestApp
 
 pytestmark = pytest.mark.anyio
@@ -17,6 +19,12 @@ DAN = "01890a5d-ac96-7740-8000-000000000021"
 
 def caller(org=ACME, roles="user"):
     return {"x-api-key": "demo", "x-org-id": str(org), "x-roles": roles}
+
+
+class Admin(msgspec.Struct, frozen=True):
+    id: str
+    org_id: uuid.UUID
+    roles: tuple[str, ...] = ("admin",)
 
 
 ADMIN = caller(roles="admin")
@@ -74,6 +82,17 @@ async def test_a_plain_user_may_create_and_neither_change_nor_delete(app):
     assert (await app.http.patch(f"/users/{ADA}", headers=USER, json={"name": "X"})).status == 403
     assert (await app.http.delete(f"/users/{ADA}", headers=USER)).status == 403
     assert (await app.http.get(f"/users/{ADA}", headers=ADMIN)).json()["name"] == "Ada"
+
+
+async def test_an_organisation_leads_to_its_users_and_a_user_to_its_organisation(app):
+    found = {(one.entity.__name__, one.name): one for one in app.app.graph.relations}
+    assert {name: one.kind for name, one in found.items()} == {("Org", "users"): "many", ("User", "org"): "one"}
+    users, org = found["Org", "users"], found["User", "org"]
+    with acting_as(Admin("demo", ACME)):
+        pages = await getattr(await app.get(users.host), users.method)([ACME, GLOBEX], first=2)
+        assert [user.name for user in pages[ACME].items] == ["Ada", "Bob"]
+        assert pages[GLOBEX].items == []
+        assert [one.name for one in (await getattr(await app.get(org.host), org.method)([ACME])).values()] == ["Acme"]
 
 
 async def test_a_hidden_field_neither_sorts_nor_filters(app):

@@ -14,6 +14,7 @@ class Entity:
     """What a storage library's row looks like: attributes, and no type that msgspec knows."""
 
     columns: tuple[str, ...] = ()
+    many: tuple[str, ...] = ()
 
     def __init__(self, **values):
         for name in self.columns:
@@ -22,6 +23,7 @@ class Entity:
 
 class Org(Entity):
     columns = ("id", "name", "plan")
+    many = ("posts",)
 
 
 class Post(Entity):
@@ -44,6 +46,9 @@ class EntitySupport:
 
     def fields(self, cls):
         return cls.columns
+
+    def relations(self, cls):
+        return cls.many
 
     def encode_fields(self, value, fields):
         return {name: getattr(value, name) for name in self.fields(type(value)) if fields is None or name in fields}

@@ -4,7 +4,7 @@ import random
 import re
 
 import pytest
-from authz_world import Entity, Org, Person, Post, User
+from authz_world import Entity, EntitySupport, Org, Person, Post, User
 from hypothesis import given, settings, strategies as st
 
 from nestpy_authz import (
@@ -28,9 +28,12 @@ from nestpy_authz import (
     where,
 )
 from nestpy_authz._ability import CompiledAbility
-from nestpy_authz._entities import NO_ENTITIES
+from nestpy_authz._entities import NO_ENTITIES, Entities
 from nestpy_authz._rules import RuleBook
 from nestpy_core.contracts import All, AnyOf, Compare, Never, Not
+
+
+WORLD = Entities(lambda _: EntitySupport())
 
 
 class Columns:
@@ -296,6 +299,13 @@ def test_a_list_is_sorted_by_what_every_allowed_row_shows():
     assert made.fields("read", Post) == {"id"}
     assert made.fields("read", Org) is None
     assert made.fields("read", Person) == {"id"}
+
+
+@pytest.mark.parametrize(("hidden", "shown"), [("plan", {"id", "name", "posts"}), ("posts", {"id", "name", "plan"})])
+def test_a_relation_is_granted_like_a_field(hidden, shown):
+    made = ability(lambda can, cannot: (can("read", Org), cannot("read", Org, fields=[hidden])), WORLD)
+    assert made.fields("read", Org()) == shown
+    assert made.can("read", Org(), "posts") is (hidden != "posts")
 
 
 def test_where_nobody_knows_all_fields_hiding_one_hides_all():

@@ -2,12 +2,12 @@ import msgspec
 from piccolo.columns import UUID, Email, ForeignKey, Timestamptz, Varchar
 from piccolo.table import Table
 
-from nestpy_orm import expose, uuid7
+from nestpy_orm import Many, expose, uuid7
 
 NOT_EMPTY = msgspec.Meta(min_length=1)
 
 
-@expose(constraints={"name": NOT_EMPTY})
+@expose(constraints={"name": NOT_EMPTY}, many={"users": Many("User")})
 class Org(Table, tablename="orgs"):
     id = UUID(primary_key=True, default=uuid7)
     name = Varchar(length=100, unique=True)

@@ -32,9 +32,12 @@ class Entities:
         return found if hasattr(found, "encode_fields") else None
 
     def fields(self, cls: type) -> Sequence[str] | None:
-        """Return all fields that instances of an entity show; None where nobody knows."""
-        support = self.maskable(cls)
-        return None if support is None else support.fields(cls)
+        """Return all fields that instances of an entity show, and its relations; None where nobody knows."""
+        support: Any = self.maskable(cls)
+        if support is None:
+            return None
+        relations = support.relations(cls) if hasattr(support, "relations") else ()
+        return (*support.fields(cls), *relations)
 
     def key(self, value: Any) -> Any:
         """Return the primary key of an entity that a field holds; the value itself where it is none."""

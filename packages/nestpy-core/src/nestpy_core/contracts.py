@@ -114,7 +114,8 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     """What leads from the rows of an entity to those of another, for many rows with one query.
 
     Its method tells only of rows that the actor may read. Keys that lead nowhere are absent from a ``one``, and have
-    an empty page in a ``many``. An edge that shows it asks for it only where the actor may read *key* of the parent.
+    an empty page in a ``many``. Of the parent, the actor must be allowed to read the field *key* for a ``one``, and the
+    field *name* for a ``many``, which is granted like any field; the edge that shows it sees to that.
 
     Attributes:
         entity: the class that it leads from.
@@ -398,6 +399,10 @@ class MaskableSupport(SchemaSupport, Protocol):
 
     def fields(self, cls: type) -> Sequence[str]:
         """Return the names of the fields that may leave the process, in order."""
+        ...
+
+    def relations(self, cls: type) -> Sequence[str]:
+        """Return the names of the ``many`` relations, which are granted like fields and never encoded."""
         ...
 
     def key(self, value: Any) -> Any:

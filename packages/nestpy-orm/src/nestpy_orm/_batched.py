@@ -13,7 +13,7 @@ from ._entity import Field
 from ._order import Step, behind, order_sql, order_words, read_order
 from ._scope import Scoped
 from ._statement import Statement, conjunction, wheres
-from .errors import EntityError, FieldDeniedError
+from .errors import EntityError
 
 T = TypeVar("T", bound=Table)
 
@@ -71,17 +71,15 @@ class Batched(Scoped[T]):
             order: as in `page`.
 
         Raises:
-            FieldDeniedError: the actor may not read *by*, or a field of *order*.
+            FieldDeniedError: the actor may not read a field of *order*.
             InvalidCursorError: *after* is no cursor of such a list.
         """
         known = self._entity
         parent = known.field(by)
         if parent.target is None:
             raise EntityError(f"`{known.label}.{by}` is no foreign key.")
-        visible = self._fields("read")
-        if visible is not None and by not in visible:
-            raise FieldDeniedError(by)
-        page = _Page(where, read_order(known, order, visible), after, self._limit(first))
+        steps = read_order(known, order, self._fields("read") if order else None)
+        page = _Page(where, steps, after, self._limit(first))
         stored = {key: parent.stored(key) for key in keys}
         found: dict[Any, list[T]] = {value: [] for value in stored.values()}
         for part in _parts([value for value in found if value is not None]):

@@ -51,6 +51,10 @@ class EntitySupport:
         """Return the names of the fields that may leave; none of an entity that is not exposed."""
         return _shape(cls)[0] if entity_of(cls).exposure.exposed else ()
 
+    def relations(self, cls: type) -> Sequence[str]:
+        """Return the names that `@expose(many=…)` gives."""
+        return tuple(entity_of(cls).exposure.many)
+
     def key(self, value: Table) -> Any:
         """Return the primary key of a row, which is what a foreign key to it holds."""
         return getattr(value, entity_of(type(value)).key.name)
