@@ -1,0 +1,221 @@
+"""Reads documents: limits first, then the rules, then a cache, so that no document costs more than a few milliseconds.
+
+The order is bytes → tokens, in the lexer → counts, in one pass → what lists of a known length cost → the rules, on a
+document whose equal fields are merged → per request, what lists cost whose length hangs on variables. Each step makes
+the next one cheap. What passed is cached by its source, what was refused in a smaller cache of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from graphql import GraphQLError, GraphQLSchema, GraphQLSyntaxError, parse
+
+from ._cache import Cache
+from ._cost import Cost, Costs, TooComplexError, evaluate
+from ._counts import Definitions, describes_schema, excesses
+from ._limits import Limits
+from ._refused import RefusedDocument, limit_exceeded, refusal, rewritten
+from ._rules import broken_rules
+
+if TYPE_CHECKING:
+    from graphql.language import DocumentNode, OperationDefinitionNode
+
+ABORTED = "Parsing aborted."
+"""How graphql-core ends the message of a document that it stopped reading."""
+
+REFUSED = 128
+"""Refused documents that are remembered at most: enough for a client that repeats a mistake."""
+
+REFUSED_BYTES = 1024 * 1024
+
+TOKEN_BYTES = 700
+"""What a document of *n* tokens holds in memory, per token, tree and token list included; measured."""
+
+
+class Prepared:
+    """An operation that may be executed.
+
+    Attributes:
+        document: the whole document as it was parsed.
+        operation: the operation in it.
+        kind: query, mutation or subscription.
+        name: the operation's name; None if it has none.
+    """
+
+    __slots__ = ("document", "kind", "name", "operation")
+
+    def __init__(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        self.document = document
+        self.operation = operation
+        self.kind: Literal["query", "mutation", "subscription"] = operation.operation.value
+        self.name = operation.name.value if operation.name else None
+
+
+class _Operation(NamedTuple):
+    """A prepared operation with what it costs: *known*, or as the variables say when *cost* is open."""
+
+    prepared: Prepared
+    known: int
+    cost: Cost | None
+
+
+class _Read(NamedTuple):
+    """A document that passed: its operations by name; under None the one that needs no name, if there is just one."""
+
+    operations: dict[str | None, _Operation]
+
+
+class Documents:
+    """Prepares documents of one schema.
+
+    Args:
+        schema: what documents are valid against.
+        limits: what they may hold and cost.
+        introspection: whether ``__schema`` and ``__type`` may be asked for; ``__typename`` always may.
+        suggestions: whether errors may say what the client may have meant, which tells names of the schema.
+        cache_size: documents that are kept.
+        cache_bytes: what they may take in memory together, by estimate.
+    """
+
+    __slots__ = ("_cache", "_costs", "_introspection", "_limits", "_refused", "_schema", "_suggestions")
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        *,
+        introspection: bool,
+        suggestions: bool,
+        cache_size: int = 1000,
+        cache_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._introspection = introspection
+        self._suggestions = suggestions
+        self._costs = Costs(schema, limits)
+        self._cache: Cache[_Read] = Cache(cache_size, cache_bytes)
+        self._refused: Cache[list[GraphQLError]] = Cache(REFUSED, REFUSED_BYTES)
+
+    def prepare(self, source: str, operation_name: str | None, variables: Mapping[str, Any] | None) -> Prepared:
+        """Return the operation that *operation_name* names in the document *source*.
+
+        Args:
+            source: the document.
+            operation_name: may be None if the document defines one operation.
+            variables: as they came; they are read for the sizes of lists alone, and coerced by the executor.
+
+        Raises:
+            RefusedDocument: with every error that is to be answered.
+        """
+        if not isinstance(source, str):
+            raise RefusedDocument([refusal("BAD_USER_INPUT", "`query` must be a string.")])
+        read = self._cache.get(source) or self._read(source)
+        try:
+            prepared, known, cost = read.operations[operation_name]
+        except (KeyError, TypeError):
+            raise RefusedDocument([_not_found(operation_name, read)]) from None
+        if cost is not None:
+            known = evaluate(cost, variables or {})
+        if known > self._limits.max_cost:
+            raise RefusedDocument([self._too_dear(known, prepared.operation)])
+        return prepared
+
+    def _read(self, source: str) -> _Read:
+        refused = self._refused.get(source)
+        if refused is not None:
+            raise RefusedDocument(refused)
+        size = _bytes(source)
+        if size > self._limits.max_bytes:
+            allowed = self._limits.max_bytes
+            message = f"The document has {size} bytes; {allowed} are allowed."
+            raise RefusedDocument([limit_exceeded("max_bytes", allowed, message)])
+        try:
+            document = self._parsed(source)
+            read = self._checked(document)
+        except RefusedDocument as error:
+            del error.errors[self._limits.max_errors :]
+            self._refused.put(source, error.errors, size + 200 + self._limits.max_message * len(error.errors))
+            raise
+        self._cache.put(source, read, size + TOKEN_BYTES * _tokens(document))
+        return read
+
+    def _parsed(self, source: str) -> DocumentNode:
+        limits = self._limits
+        try:
+            return parse(source, max_lexical_tokens=limits.max_tokens, max_comments=limits.max_tokens)
+        except GraphQLSyntaxError as error:
+            if error.message.endswith(ABORTED):
+                allowed = limits.max_tokens
+                message = error.message.removeprefix("Syntax Error: ").removesuffix(ABORTED).strip()
+                limit = "max_depth" if "nested" in message else "max_tokens"
+                raise RefusedDocument([limit_exceeded(limit, allowed, message)]) from None
+            found = rewritten(error, "GRAPHQL_PARSE_FAILED", length=limits.max_message, suggestions=self._suggestions)
+            raise RefusedDocument([found]) from None
+
+    def _checked(self, document: DocumentNode) -> _Read:
+        definitions = Definitions(document)
+        _refuse(excesses(definitions, self._limits))
+        if not self._introspection:
+            node = describes_schema(document)
+            if node is not None:
+                text = f"Introspection is off: `{node.name.value}` cannot be asked for."
+                _refuse([refusal("GRAPHQL_VALIDATION_FAILED", text, node)])
+        operations = [self._operation(document, definitions, node) for node in definitions.operations]
+        _refuse(
+            self._too_dear(one.known, one.prepared.operation) for one in operations if one.known > self._limits.max_cost
+        )
+        _refuse(broken_rules(self._schema, document, self._limits, suggestions=self._suggestions))
+        by_name: dict[str | None, _Operation] = {one.prepared.name: one for one in operations}
+        if len(operations) == 1:
+            by_name[None] = operations[0]
+        return _Read(by_name)
+
+    def _operation(self, document: DocumentNode, definitions: Definitions, node: OperationDefinitionNode) -> _Operation:
+        try:
+            cost = self._costs.of(node, definitions.fragments)
+        except TooComplexError:
+            allowed = self._limits.max_cost
+            message = "The operation is too complex for its cost to be found."
+            raise RefusedDocument([limit_exceeded("max_cost", allowed, message, node)]) from None
+        is_open = any(cost)
+        return _Operation(Prepared(document, node), _least(cost), cost if is_open else None)
+
+    def _too_dear(self, cost: int, node: OperationDefinitionNode) -> GraphQLError:
+        allowed = self._limits.max_cost
+        seen = str(cost) if cost < 1_000_000 else "over a million"
+        message = f"The operation may resolve {seen} fields with its lists at their longest; {allowed} are allowed."
+        return limit_exceeded("max_cost", allowed, message, node)
+
+
+def _refuse(errors: Any) -> None:  # any iterable of errors
+    found = list(errors)
+    if found:
+        raise RefusedDocument(found)
+
+
+def _least(cost: Cost) -> int:
+    """Return what an operation costs at least: open sizes are taken as 1."""
+    return sum(cost.values())
+
+
+def _bytes(source: str) -> int:
+    return len(source) if source.isascii() else len(source.encode("utf-8", "surrogatepass"))
+
+
+def _tokens(document: DocumentNode) -> int:
+    count, token = 0, document.loc.start_token if document.loc else None
+    while token is not None:
+        count, token = count + 1, token.next
+    return count
+
+
+def _not_found(name: object, read: _Read) -> GraphQLError:
+    if name is None:
+        text = "The document defines several operations: `operationName` must say which."
+        return refusal("OPERATION_NOT_FOUND", text if read.operations else "The document defines no operation.")
+    if not isinstance(name, str):
+        return refusal("BAD_USER_INPUT", "`operationName` must be a string or null.")
+    return refusal("OPERATION_NOT_FOUND", f"The document defines no operation `{name[:40]}`.")
