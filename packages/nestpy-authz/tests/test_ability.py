@@ -32,7 +32,6 @@ from nestpy_authz._entities import NO_ENTITIES, Entities
 from nestpy_authz._rules import RuleBook
 from nestpy_core.contracts import All, AnyOf, Compare, Never, Not
 
-
 WORLD = Entities(lambda _: EntitySupport())
 
 
