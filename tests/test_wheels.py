@@ -10,18 +10,30 @@ import sys
 import time
 import urllib.request
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from build_all import build
-from workspace import ROOT, distributions
+from workspace import ROOT, Distribution, distributions, required_name
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 _INSTALLED = """
 import importlib.metadata as metadata, json
 found = [each for each in metadata.distributions() if each.name.startswith("nestpy")]
 print(json.dumps({each.name: json.loads(each.read_text("direct_url.json"))["url"] for each in found}))
+"""
+_IMPORTED = """
+import importlib, pkgutil, sys
+package = importlib.import_module(sys.argv[1])
+for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    try:
+        importlib.import_module(found.name)
+    except ModuleNotFoundError as error:
+        print(error.name)
+for name in package.__all__:
+    getattr(package, name)
 """
 
 
@@ -40,12 +52,21 @@ def _uv() -> str:
 @pytest.fixture
 def python(wheels: dict[str, Path], tmp_path: Path) -> Path:
     """The interpreter of an empty environment that holds core, http and what they require."""
-    environment = tmp_path / "environment"
+    return _installed(tmp_path / "environment", wheels["nestpy-core"], wheels["nestpy-http"])
+
+
+def _installed(environment: Path, *chosen: Path) -> Path:
+    """Return the interpreter of a new environment with these wheels and what they require."""
     subprocess.run([_uv(), "venv", "--quiet", "--python", sys.executable, environment], check=True)
     interpreter = environment / "bin" / "python"
-    chosen = [wheels["nestpy-core"], wheels["nestpy-http"]]
     subprocess.run([_uv(), "pip", "install", "--quiet", "--python", interpreter, *chosen], check=True)
     return interpreter
+
+
+def _siblings(name: str, known: dict[str, Distribution]) -> set[str]:
+    """Return the distributions of this repository that one requires without extras, itself included."""
+    required = {required_name(each) for each in known[name].metadata["project"]["dependencies"]}
+    return {name}.union(*(_siblings(each, known) for each in required & known.keys()))
 
 
 def _clean_environment(**extra: str) -> dict[str, str]:
@@ -83,6 +104,28 @@ def test_every_distribution_becomes_a_typed_wheel_with_its_own_package_alone(whe
         assert f"{each.import_name}/py.typed" in names
         assert any(name.endswith("licenses/LICENSE") for name in names)
         assert metadata["Version"] == each.version
+
+
+def test_every_wheel_imports_all_its_modules_where_only_its_requirements_are(
+    wheels: dict[str, Path], tmp_path: Path
+) -> None:
+    known = {each.name: each for each in distributions()}
+
+    def absent(name: str) -> set[str]:
+        """Install and import one; return what its modules could not import."""
+        interpreter = _installed(tmp_path / name, *(wheels[each] for each in sorted(_siblings(name, known))))
+        command = [interpreter, "-c", _IMPORTED, known[name].import_name]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=_clean_environment(), check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.split())
+
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(known, pool.map(absent, known), strict=True))
+    for name, modules in found.items():
+        extras = known[name].metadata["project"].get("optional-dependencies", {}).values()
+        assert modules <= {required_name(each) for extra in extras for each in extra}, name
 
 
 def test_core_and_http_alone_serve_the_first_example(wheels: dict[str, Path], python: Path, tmp_path: Path) -> None:
