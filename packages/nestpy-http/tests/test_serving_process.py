@@ -7,12 +7,14 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
 from nestpy_core import App, module
 from nestpy_http import HttpModule, Query, controller, get
+from nestpy_http._engine import shares
 from nestpy_testing import free_port
 
 pytestmark = pytest.mark.e2e
@@ -139,6 +141,39 @@ async def test_connection_waits_when_as_many_as_backpressure_says_are_idle(liste
         assert not done, "backpressure became a limit of requests: say so in the README"
         first_writer.close()
         assert (await waiting)[1]
+
+
+async def test_threads_share_the_connections_that_backpressure_allows(listening, ask):
+    async with listening(backpressure=3, runtime_threads=2) as (_, port):
+        idle = [await ask(port) for _ in range(3)]
+        for reader, _ in idle:
+            await answer(reader)
+        late, _ = await ask(port)
+        waiting = asyncio.ensure_future(answer(late))
+        done, _ = await asyncio.wait({waiting}, timeout=0.3)
+        assert not done
+        for _, writer in idle:
+            writer.close()
+        assert (await waiting)[1]
+
+
+@pytest.mark.parametrize(
+    ("connections", "threads", "expected"), [(65536, 2, [32768, 32768]), (5, 3, [2, 2, 1]), (2, 16, [1, 1])]
+)
+def test_shares_of_threads_add_up_and_none_is_empty(connections, threads, expected):
+    assert shares(connections, threads) == expected
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux tells them")
+def test_runtime_threads_are_as_many_as_the_setting_says(start_server):
+    servers = [start_server(NESTPY_HTTP__RUNTIME_THREADS=str(count)) for count in (1, 2, 3)]
+
+    def counts():
+        return [len(list(Path(f"/proc/{served.process.pid}/task").iterdir())) for served in servers]
+
+    for served in servers:
+        served.until(lambda served=served: served.get("/pid"))
+    servers[0].until(lambda: (found := counts())[2] - found[1] == found[1] - found[0] > 0)
 
 
 async def test_port_zero_takes_a_free_one_and_tells_it(listening, ask, caplog):

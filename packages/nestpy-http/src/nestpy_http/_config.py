@@ -76,7 +76,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True):
         max_sockets: WebSockets that may be open at once in a process; one more is answered with 503.
         max_socket_message_bytes: the largest message of a WebSocket; one over it closes with 1009.
         socket_lifetime: seconds after which a WebSocket is closed with 1001, so that its client connects again.
-        runtime_threads: I/O threads of the server; granian's embedded server, which serves, has one whatever this says.
+        runtime_threads: I/O threads of the server in each process; each holds its share of ``backpressure``.
         backlog: connections that the kernel queues.
         backpressure: connections, idle ones included, that the server holds at once.
     """

@@ -28,10 +28,13 @@ _MAX_HEADERS = 64 * 1024
 
 
 class Engine:
-    """One granian server; several in turn, or side by side, may serve one socket.
+    """Several granian servers on one socket, an I/O thread each; other engines may serve the same socket.
+
+    The embedded server runs one thread whatever it is told. granian's own several threads would each own and close
+    one file descriptor of a socket that they are given, and the second of them closes whatever has that number by then.
 
     Args:
-        listener: stays the caller's; the server closes its own copy when it stops.
+        listener: stays the caller's; each server closes its own copy when it stops.
         answer: the kernel.
         config: limits and time-outs.
         tls: what to encrypt with; None serves plain HTTP/1.1.
@@ -43,45 +46,45 @@ class Engine:
     ended: asyncio.Task[None]
 
     def __init__(self, listener: socket.socket, answer: Route, config: HttpConfig, tls: TlsFiles | None) -> None:
-        self._target = _Target(answer)
-        self._server = _Adopting(
-            self._target,
-            listener=listener,
-            interface=Interfaces.RSGI,
-            runtime_threads=config.runtime_threads,
-            http=HTTPModes.http1 if tls is None else HTTPModes.auto,
-            http1_settings=HTTP1Settings(header_read_timeout=int(config.header_timeout * 1000)),
-            http2_settings=HTTP2Settings(max_headers_size=_MAX_HEADERS),
-            websockets=False,
-            backlog=config.backlog,
-            backpressure=config.backpressure,
-            log_enabled=False,
-            ssl_cert=None if tls is None else tls.cert,
-            ssl_key=None if tls is None else tls.key,
-            ssl_protocol_min=SSLProtocols.tls13 if config.tls_minimum == "1.3" else SSLProtocols.tls12,
-        )
+        self._answer = answer
+        self._servers = [
+            _server(_Target(answer), listener, connections, config, tls)
+            for connections in shares(config.backpressure, config.runtime_threads)
+        ]
 
     async def start(self) -> None:
-        """Return once the server accepts.
+        """Return once every server accepts.
 
         Raises:
-            NestPyError: it does not.
+            NestPyError: one does not.
         """
         loop = asyncio.get_running_loop()
-        self.ended = loop.create_task(self._server.serve())
-        entered = loop.create_task(self._target.entered.wait())
-        await asyncio.wait({self.ended, entered}, return_when=asyncio.FIRST_COMPLETED)
-        entered.cancel()
+        self.ended = loop.create_task(self._serve())
+        all_entered: asyncio.Future[Any] = asyncio.gather(*(server.entered.wait() for server in self._servers))
+        either: set[asyncio.Future[Any]] = {self.ended, all_entered}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        all_entered.cancel()
         # The worker enters the target and starts its threads in one step of the loop: it runs now, or it failed.
-        workers: list[Any] = self._server.wrks
-        if not (workers and workers[0].is_alive()):
+        if not all(server.runs() for server in self._servers):
+            self.ask_to_stop()
             await asyncio.wait({self.ended}, timeout=1)
             cause = self.ended.exception() if self.ended.done() else None
             raise NestPyError("The HTTP server did not start") from cause
 
+    async def _serve(self) -> None:
+        """Run until the first server ends, asked or by itself; then the others end too."""
+        loop = asyncio.get_running_loop()
+        runs = [loop.create_task(server.serve()) for server in self._servers]
+        await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+        self.ask_to_stop()
+        await asyncio.wait(runs)
+        for run in runs:
+            run.result()
+
     def ask_to_stop(self) -> None:
         """Accept no more, close idle connections, finish what runs."""
-        self._server.stop()  # type: ignore[no-untyped-call]  # granian's own
+        for server in self._servers:
+            server.stop()  # type: ignore[no-untyped-call]  # granian's own
 
     async def stop(self, answers: Answers) -> None:
         """Stop and wait for what runs; cancelled, end that with 503 where nothing was sent."""
@@ -105,8 +108,34 @@ class Engine:
             if frame is None or frame.f_code.co_name != "future_watcher":
                 continue
             names = frame.f_locals
-            if names.get("inner") == self._target.__rsgi__:
+            if names.get("inner") == self._answer:
                 yield task, names["watcher"].proto
+
+
+def shares(connections: int, threads: int) -> list[int]:
+    """Divide the connections among the threads as evenly as they go, so that the sum holds; no thread goes without."""
+    threads = min(threads, connections)
+    return [connections // threads + (thread < connections % threads) for thread in range(threads)]
+
+
+def _server(
+    target: _Target, listener: socket.socket, connections: int, config: HttpConfig, tls: TlsFiles | None
+) -> _Adopting:
+    return _Adopting(
+        target,
+        listener=listener,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1 if tls is None else HTTPModes.auto,
+        http1_settings=HTTP1Settings(header_read_timeout=int(config.header_timeout * 1000)),
+        http2_settings=HTTP2Settings(max_headers_size=_MAX_HEADERS),
+        websockets=False,
+        backlog=config.backlog,
+        backpressure=connections,
+        log_enabled=False,
+        ssl_cert=None if tls is None else tls.cert,
+        ssl_key=None if tls is None else tls.key,
+        ssl_protocol_min=SSLProtocols.tls13 if config.tls_minimum == "1.3" else SSLProtocols.tls12,
+    )
 
 
 class _Adopting(Server):
@@ -115,6 +144,12 @@ class _Adopting(Server):
     def __init__(self, target: _Target, *, listener: socket.socket, **options: Any) -> None:
         super().__init__(target, **options)
         self._listener = listener
+        self.entered = target.entered
+
+    def runs(self) -> bool:
+        """Say whether the worker accepts."""
+        workers: list[Any] = self.wrks
+        return bool(workers) and workers[0].is_alive()
 
     def _init_shared_socket(self) -> None:
         # The server's threads own what they are given and close it when they stop: a copy.
