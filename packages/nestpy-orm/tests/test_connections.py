@@ -1,6 +1,7 @@
 """Connections: opened at start, held, bounded in time, replaced after an outage, closed at drain."""
 
 import asyncio
+import sqlite3
 import time
 
 import pytest
@@ -190,6 +191,48 @@ async def test_closing_does_not_wait_for_a_connection_that_hangs(open_database, 
     started = time.monotonic()
     await database.close()
     assert time.monotonic() - started < 10
+
+
+def is_open(connection):
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
+
+async def test_a_connection_is_closed_though_whoever_opened_it_was_cut_off(tmp_path, monkeypatch):
+    made, connect = [], sqlite3.connect
+
+    def recorded(*arguments, **options):
+        made.append(connect(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recorded)
+    database = Database(OrmConfig.of(f"sqlite:///{tmp_path / 'x.db'}"))
+    await database.open()
+    for number in range(60):
+        task = asyncio.create_task(database.fetch("SELECT 1"))
+        for _ in range(number % 6):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await database.raw("SELECT 1 AS one") == [{"one": 1}]
+    await database.close()
+    assert len(made) > 1
+    assert not any(map(is_open, made))
+    with pytest.raises(DatabaseUnavailableError):
+        await database.raw("SELECT 1 AS one")
+
+
+async def test_a_file_that_is_no_database_is_closed_again(tmp_path, monkeypatch):
+    made, connect = [], sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: made.append(connect(*args, **options)) or made[-1])
+    (tmp_path / "x.db").write_bytes(b"no database" * 1000)
+    database = Database(OrmConfig.of(f"sqlite:///{tmp_path / 'x.db'}"))
+    with pytest.raises(ConfigurationError):
+        await database.open()
+    assert [is_open(one) for one in made] == [False]
 
 
 @injectable

@@ -10,7 +10,7 @@ import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 import piccolo.engine.sqlite  # noqa: F401  # registers how UUIDs, times and decimals are stored
@@ -42,6 +42,9 @@ _INTEGRITY: dict[str, Any] = {
     "SQLITE_CONSTRAINT_CHECK": CheckViolationError,
 }
 _DAY = 86_400.0
+_GRACE = 1.0
+"""Seconds that an interrupted statement gets to end before its connection is left to its thread."""
+
 _TIMEOUTS = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_INTERRUPT")
 _AWAY = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_CORRUPT")
 
@@ -59,6 +62,7 @@ class SqliteConnection:
         self._config = config
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nestpy-sqlite")
         self._raw: sqlite3.Connection | None = None
+        self._closing: Future[None] | None = None
         self.writes = writes
         self.limited = True
 
@@ -84,6 +88,8 @@ class SqliteConnection:
             raw.execute(f"PRAGMA {pragma}")
 
     async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
+        if self._closing is not None:
+            raise DatabaseUnavailableError
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, call, *arguments)
         timer = loop.call_later(self._config.statement_timeout if self.limited else _DAY, self.interrupt)
@@ -102,23 +108,29 @@ class SqliteConnection:
                 self._raw.interrupt()
 
     def later(self, call: Callable[[], Any]) -> None:
-        """Run *call* in the thread after whatever runs there; nobody waits."""
-        self._thread.submit(call)
+        """Run *call* in the thread after whatever runs there, unless it is closing; nobody waits."""
+        if self._closing is None:
+            self._thread.submit(call)
 
     def undo(self) -> None:
         """End a transaction that was left open; runs in the thread."""
         if self._raw is not None and self._raw.in_transaction:
             self._raw.execute("ROLLBACK")
 
-    async def close(self) -> None:
-        """Close it in its thread."""
+    def close(self) -> Future[None]:
+        """Close it in its thread, after whatever runs there, and let the thread end; calling it again changes nothing.
+
+        Whoever opened it may have been cut off meanwhile: the thread then closes what it has just opened.
+        """
+        if self._closing is None:
+            self._closing = self._thread.submit(self._close)
+            self._thread.shutdown(wait=False)
+        return self._closing
+
+    def _close(self) -> None:
         raw, self._raw = self._raw, None
         if raw is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, raw.close)
-
-    def shutdown(self) -> None:
-        """Let the thread end."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+            raw.close()
 
     @property
     def in_transaction(self) -> bool:
@@ -189,33 +201,39 @@ class SqliteDriver:
         self._writer = SqliteConnection(path, config, writes=True)
         self._writing = asyncio.Lock()
         self._idle: deque[SqliteConnection] = deque()
-        self._readers: list[SqliteConnection] = []
+        self._readers: set[SqliteConnection] = set()
+        self._closed = False
         self._room = asyncio.Semaphore(config.pool_size)
 
     async def open(self) -> None:
+        self._closed = False
+        self._idle.clear()
         self._writer = SqliteConnection(self._path, self._config, writes=True)
         self._writing = asyncio.Lock()
         self._room = asyncio.Semaphore(self._config.pool_size)
         try:
             await self._writer.open()
         except sqlite3.Error as error:
-            self._writer.shutdown()
+            await asyncio.wrap_future(self._writer.close())
             raise unreachable(error) from None
 
     async def close(self) -> None:
+        self._closed = True
         everyone = [*self._readers, self._writer]
         for connection in self._readers:
             connection.interrupt()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._config.close_timeout):
-                await asyncio.gather(*(each.close() for each in everyone), return_exceptions=True)
+        closing = [asyncio.wrap_future(each.close()) for each in everyone]
+        _, late = await asyncio.wait(closing, timeout=self._config.close_timeout)
         for connection in everyone:
             connection.interrupt()
-            connection.shutdown()
+        if late:
+            await asyncio.wait(late, timeout=_GRACE)
         self._readers.clear()
         self._idle.clear()
 
     async def acquire(self, *, write: bool) -> SqliteConnection:
+        if self._closed:
+            raise DatabaseUnavailableError
         try:
             async with asyncio.timeout(self._config.pool_timeout):
                 if write or not self._path:
@@ -228,15 +246,15 @@ class SqliteDriver:
 
     async def _reader(self) -> SqliteConnection:
         connection = SqliteConnection(self._path, self._config, writes=False)
+        self._readers.add(connection)
         try:
             await connection.open()
         except BaseException as error:
-            connection.shutdown()
+            connection.close().add_done_callback(lambda _: self._readers.discard(connection))
             self._room.release()
             if isinstance(error, sqlite3.Error):
                 raise DatabaseUnavailableError from error
             raise
-        self._readers.append(connection)
         return connection
 
     def release(self, connection: SqliteConnection) -> None:
