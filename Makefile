@@ -124,10 +124,11 @@ check: lint types test ## Everything that .ci/run checks
 # ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: bench
-bench: setup ## Compare NestPy with its peers: over HTTP, with rows of PostgreSQL, and its queue; ARGS='rows' for one
+bench: setup ## Compare NestPy with its peers: over HTTP, with rows of PostgreSQL, its queue, MCP; ARGS='rows' for one
 	@$(PY) benchmarks/run.py $(ARGS)
 	@test -n "$(ARGS)" || $(PY) benchmarks/run.py rows
 	@test -n "$(ARGS)" || $(PY) benchmarks/run.py queues
+	@test -n "$(ARGS)" || $(PY) benchmarks/run.py mcp
 
 .PHONY: bench-micro
 bench-micro: setup ## Measure boot, imports, memory and single calls

@@ -1,7 +1,8 @@
 """Compare NestPy with its peers over HTTP: `make bench`, or `make bench ARGS="--quick --workloads W1,W5"`.
 
 Then measure what each optional feature costs; `--features` measures that alone. `make bench ARGS=queues` compares the
-queue with others, and `make bench ARGS=rows` a row by id from PostgreSQL (W8); `make bench` alone ends with both.
+queue with others, `make bench ARGS=rows` a row by id from PostgreSQL (W8), and `make bench ARGS=mcp` the calling of MCP
+tools; `make bench` alone ends with all three.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from statistics import median
 import peers
 import queues
 import rows
+import tool_calls
 from harness import contestants, features, load, machine, targets, workloads
 from harness.contestants import BASELINE, INSTALLED, PYTHON
 from harness.figures import Results
@@ -126,6 +128,8 @@ def main() -> int:
         return queues.main(sys.argv[2:])
     if sys.argv[1:2] == ["rows"]:
         return rows.main(sys.argv[2:])
+    if sys.argv[1:2] == ["mcp"]:
+        return tool_calls.main(sys.argv[2:])
     chosen, output = plan()
     if chosen.features:
         return _features(chosen, output)
