@@ -122,7 +122,13 @@ async def test_dead_letters_can_be_purged_one_or_all(settings: dict[str, Any]) -
         for job in jobs:
             await until_state(job.status, "dead")
         assert await admin.purge("audio", jobs[0].id) == 1
-        assert await admin.purge("audio", "nobody") == 0
+        for act in (admin.purge, admin.replay):
+            with pytest.raises(QueueError) as caught:
+                await act("audio", jobs[1].id, jobs[0].id, "nobody")
+            assert str(caught.value) == (
+                "Nothing is changed in the queue `audio`, because these are no dead jobs of it: "
+                f"`{jobs[0].id}` is unknown, `nobody` is unknown.\nHint: `nestpy queue dead TARGET audio` lists them"
+            )
         assert (await admin.counts("audio")).dead == 2
         assert await admin.purge("audio") == 2
         assert await jobs[1].status() is None

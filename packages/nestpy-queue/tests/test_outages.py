@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 import redis.asyncio as redis
+from redis.asyncio.connection import AbstractConnection
 
 from nestpy_core import ConfigurationError, injectable
 from nestpy_queue import Queue, StoreUnavailableError, process, processor
+from nestpy_queue._redis import RedisStore
 from nestpy_testing import FaultProxy, LogCapture, RedisProcess
 
 from .working import admin_of, app_of, until, working
@@ -122,6 +124,38 @@ async def test_a_link_that_fails_loses_nothing(
         assert await admin.drained("work", 30)
         counts = await admin.counts("work")
         assert (counts.done, counts.dead) == (100, 0)
+
+
+@pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
+async def test_a_connection_that_is_reset_right_before_a_command_is_a_store_that_is_away(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, uvloop: bool
+) -> None:
+    resets = [1, 1]
+
+    async def reset(self: AbstractConnection) -> None:
+        if resets and self._writer is not None:
+            resets.pop()
+            self._writer.transport.abort()
+            await asyncio.sleep(0.05)
+
+    store = RedisStore(redis_url, durability="off", timeout=5.0)
+    await store.open()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(AbstractConnection, "check_health", reset)
+            with pytest.raises(StoreUnavailableError, match=r"^Redis does not answer \(Connection\w*Error\)$"):
+                while True:
+                    await store.counts("work")
+        assert (await store.counts("work")).waiting == 0
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Run on uvloop where the test asks for it."""
+    named = getattr(request.node, "callspec", None)
+    return "asyncio", {"use_uvloop": bool(named and named.params.get("uvloop"))}
 
 
 async def test_no_redis_at_the_start_is_said_with_its_setting(unused_port: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from nestpy_core import injectable
 
@@ -44,12 +45,33 @@ class QueueAdmin:
         return [status_of(found) for found in await self.store.dead(self._known(queue), limit)]
 
     async def replay(self, queue: str, *ids: str) -> int:
-        """Let dead jobs run again with all their attempts; without ids all of the queue. Return how many."""
-        return await self.store.replay(self._known(queue), ids)
+        """Let dead jobs run again with all their attempts; without ids all of the queue. Return how many.
+
+        Raises:
+            QueueError: one of the ids is not that of a dead job; then nothing is changed.
+        """
+        await self._check_dead(self._known(queue), ids)
+        return await self.store.replay(queue, ids)
 
     async def purge(self, queue: str, *ids: str) -> int:
-        """Forget dead jobs; without ids all of the queue. Return how many."""
-        return await self.store.purge(self._known(queue), ids)
+        """Forget dead jobs; without ids all of the queue. Return how many.
+
+        Raises:
+            QueueError: one of the ids is not that of a dead job; then nothing is changed.
+        """
+        await self._check_dead(self._known(queue), ids)
+        return await self.store.purge(queue, ids)
+
+    async def _check_dead(self, queue: str, ids: Sequence[str]) -> None:
+        found = [(name, await self.store.find(queue, name)) for name in ids]
+        wrong = [
+            f"`{name}` is {one.state if one else 'unknown'}" for name, one in found if not one or one.state != "dead"
+        ]
+        if wrong:
+            text = (
+                f"Nothing is changed in the queue `{queue}`, because these are no dead jobs of it: {', '.join(wrong)}."
+            )
+            raise QueueError(f"{text}\nHint: `nestpy queue dead TARGET {queue}` lists them")
 
     async def pause(self, queue: str) -> None:
         """Start no more jobs of a queue, in any process; those that run finish."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from traceback import walk_tb
 from typing import Any, cast
 
 import redis as sync_redis
@@ -247,9 +248,19 @@ class RedisStore:
             if isinstance(error, ResponseError) and not str(error).startswith(_TRANSIENT):
                 raise
             raise _unavailable(error) from error
+        except (AttributeError, TypeError, RuntimeError) as error:
+            if not _in_sending(error):
+                raise
+            raise _unavailable(ConnectionResetError()) from error
 
 
 _TRANSIENT = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "MISCONF", "OOM")
+
+
+def _in_sending(error: Exception) -> bool:
+    # What writing to a connection that has just been reset raises: an AttributeError or TypeError in asyncio since
+    # Python 3.12 (python/cpython#136234), a RuntimeError in uvloop; redis-py hands them on.
+    return any(frame.f_code.co_name == "send_packed_command" for frame, _ in walk_tb(error.__traceback__))
 
 
 def _unavailable(error: Exception) -> StoreUnavailableError:

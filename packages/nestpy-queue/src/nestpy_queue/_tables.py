@@ -40,8 +40,12 @@ _LONGEST_LEASE = 86_400.0
 def connect(path: str, synchronous: str = "FULL") -> sqlite3.Connection:
     """Open the file, as every process does that shares it."""
     connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
