@@ -13,8 +13,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 QUIET = {"NESTPY_ENV": "test"}
 
 
-def root_of(*providers: Any, settings: Mapping[str, Any] | None = None) -> type:
-    @module(imports=[ScheduleModule.for_root(**(settings or {}))], providers=providers)
+def root_of(*providers: Any, settings: Mapping[str, Any] | None = None, imports: tuple[Any, ...] = ()) -> type:
+    @module(imports=[ScheduleModule.for_root(**(settings or {})), *imports], providers=providers)
     class RootModule: ...
 
     return RootModule
@@ -22,7 +22,10 @@ def root_of(*providers: Any, settings: Mapping[str, Any] | None = None) -> type:
 
 @contextlib.asynccontextmanager
 async def running(
-    *providers: Any, clock: FakeClock | None = None, settings: Mapping[str, Any] | None = None
+    *providers: Any,
+    clock: FakeClock | None = None,
+    settings: Mapping[str, Any] | None = None,
+    imports: tuple[Any, ...] = (),
 ) -> AsyncIterator[Context]:
     """Start an app and its schedules."""
     overrides = []
@@ -30,7 +33,7 @@ async def running(
         stand_in = TestApp(object)
         stand_in.override_provider(Clock).use_value(clock)
         overrides = list(stand_in.overrides.values())
-    app = App(root_of(*providers, settings=settings), environ=QUIET, overrides=overrides)
+    app = App(root_of(*providers, settings=settings, imports=imports), environ=QUIET, overrides=overrides)
     async with app.create_context(serve=True) as context:
         if clock is not None:
             await clock.settle()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from nestpy_core import BootError, module
+from nestpy_core import BootError, ConfigurationError, module
 from nestpy_schedule import ScheduleModule, Tick, after, every, scheduled
 from nestpy_schedule._occurrences import MemoryOccurrences, RedisOccurrences
 
@@ -183,7 +183,17 @@ async def test_what_was_missed_while_no_process_ran_is_caught_up(redis_url: str)
     assert last < ran[0] <= began
 
 
-async def test_a_redis_that_is_away_costs_no_process(private_redis: Any) -> None:
+async def test_a_redis_that_is_away_at_the_start_ends_it(unused_port: int) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        async with running(settings={"url": f"redis://:hunter2@127.0.0.1:{unused_port}"}):
+            pass
+    assert str(caught.value) == (
+        "Setting `schedule.url` must be that of a Redis that answers, and this one does not (ConnectionError)\n"
+        "Hint: start Redis, or correct `REDIS_URL`"
+    )
+
+
+async def test_a_redis_that_goes_away_later_costs_no_process(private_redis: Any) -> None:
     ran: list[datetime] = []
 
     @scheduled

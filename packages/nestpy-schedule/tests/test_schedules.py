@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nestpy_core import BootError, DefinitionError, Inject, injectable, use_guards
+from nestpy_core import BootError, DefinitionError, Inject, injectable, module, provide, use_guards
+from nestpy_core.contracts import OccurrenceStore
 from nestpy_schedule import (
     CronExpression,
     RunAll,
@@ -19,6 +20,7 @@ from nestpy_schedule import (
     every,
     scheduled,
 )
+from nestpy_schedule._occurrences import MemoryOccurrences
 from nestpy_testing import LogCapture
 
 from .running import START, FakeClock, root_of, running
@@ -153,6 +155,33 @@ async def test_occurrences_that_nobody_could_run_are_caught_up_as_declared(
         await clock.advance(30)
         assert len(fired) == runs
         assert fired[-1] == START + timedelta(hours=3)
+
+
+async def test_occurrences_of_one_schedule_are_claimed_in_order(clock: FakeClock) -> None:
+    claims: list[tuple[datetime, str]] = []
+
+    class Slower(MemoryOccurrences):
+        async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
+            claims.append((due, "asked"))
+            await asyncio.sleep(0.05 / len(claims))
+            claims.append((due, "granted"))
+            return await super().claim(key, due, keep=keep)
+
+    @scheduled
+    class Jobs:
+        @cron("*/5 * * * *", misfire=RunAll(3), overlap="allow")
+        async def five(self) -> None: ...
+
+    @module(providers=[provide(OccurrenceStore, use_factory=Slower)], shared=True)
+    class OccurrenceModule: ...
+
+    async with running(Jobs, clock=clock, imports=(OccurrenceModule,)):
+        clock.step(timedelta(minutes=15))
+        await clock.advance(30)
+        while len(claims) < 6:
+            await asyncio.sleep(0.005)
+    dues = [START + timedelta(minutes=5 * number) for number in (1, 2, 3)]
+    assert claims == [(due, what) for due in dues for what in ("asked", "granted")]
 
 
 async def test_what_is_late_beyond_the_grace_is_skipped_where_that_is_asked_for(clock: FakeClock) -> None:

@@ -47,6 +47,7 @@ class Entry:
     Attributes:
         due: when it is due next; None when never again.
         running: the tasks of its runs.
+        claiming: held while an occurrence is claimed.
         queued: whether one waits for the run before it.
     """
 
@@ -65,6 +66,7 @@ class Entry:
         self.key = key
         self.due: datetime | None = None
         self.running: set[asyncio.Task[None]] = set()
+        self.claiming = asyncio.Lock()
         self.queued = False
         self.removed = False
         self.last: datetime | None = None

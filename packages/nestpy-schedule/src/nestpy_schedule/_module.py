@@ -16,12 +16,17 @@ __all__ = ("ScheduleModule",)
 
 
 async def open_occurrences(config: ScheduleConfig) -> AsyncIterator[OccurrenceStore]:
-    """Open what the processes agree in, for the life of the app."""
+    """Open what the processes agree in, for the life of the app.
+
+    Raises:
+        ConfigurationError: it does not answer; once the app runs, its absence is waited out.
+    """
     url = url_of(config)
     store: MemoryOccurrences | RedisOccurrences = (
         MemoryOccurrences() if url is None else RedisOccurrences(url, prefix=config.prefix)
     )
     try:
+        await store.open()
         yield store
     finally:
         await store.close()

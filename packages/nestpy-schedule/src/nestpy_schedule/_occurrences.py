@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from nestpy_core import ConfigurationError
+
 __all__ = ("MemoryOccurrences", "RedisOccurrences")
 
 
@@ -41,6 +43,9 @@ class MemoryOccurrences:
         """Give it back."""
         if self._held.get(key, ("", 0.0))[0] == holder:
             del self._held[key]
+
+    async def open(self) -> None:
+        """Do nothing."""
 
     async def close(self) -> None:
         """Do nothing."""
@@ -83,6 +88,20 @@ class RedisOccurrences:
         self._claim = self._client.register_script(_CLAIM)
         self._hold = self._client.register_script(_HOLD)
         self._free = self._client.register_script(_FREE)
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            ConfigurationError: nothing that is a Redis answers.
+        """
+        from redis.exceptions import RedisError
+
+        try:
+            await self._client.ping()
+        except (RedisError, OSError) as error:
+            rule = f"must be that of a Redis that answers, and this one does not ({type(error).__name__})"
+            raise ConfigurationError("schedule.url", rule, hints=("start Redis, or correct `REDIS_URL`",)) from None
 
     async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
         """Grant an occurrence to whoever asks first."""

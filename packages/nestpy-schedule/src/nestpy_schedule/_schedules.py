@@ -267,14 +267,16 @@ class Schedules:
             return True
         keep = 100 * 366 * 86_400.0 if entry.key else _KEEP
         until = self.clock.monotonic() + entry.policy.grace
-        while True:
-            try:
-                return await self.store.claim(key, when, keep=keep)
-            except Exception as error:  # noqa: BLE001  # whatever a store raises
-                if self.clock.monotonic() >= until:
-                    logger.warning("%s, due at %s, does not run: nobody grants it: %s", entry.name, due, error)
-                    return False
-            await self.clock.sleep(1.0)
+        # In order, for the latest claim says where the next process goes on: what is before it must be claimed too.
+        async with entry.claiming:
+            while True:
+                try:
+                    return await self.store.claim(key, when, keep=keep)
+                except Exception as error:  # noqa: BLE001  # whatever a store raises
+                    if self.clock.monotonic() >= until:
+                        logger.warning("%s, due at %s, does not run: nobody grants it: %s", entry.name, due, error)
+                        return False
+                await self.clock.sleep(1.0)
 
     async def _alone(self, entry: Entry) -> bool:
         if entry.policy.overlap == "cancel_previous":
