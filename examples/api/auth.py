@@ -4,6 +4,7 @@ from typing import ClassVar
 import msgspec
 
 from nestpy_core import Denial, DenialKind, injectable
+from nestpy_graphql import GraphqlContext
 from nestpy_http import HttpContext
 from nestpy_mcp import McpContext
 
@@ -26,7 +27,7 @@ class ApiKeyGuard:
     security_scheme: ClassVar[tuple[str, ...]] = ("apiKey", "organisation")
     denials: ClassVar[tuple[DenialKind, ...]] = (DenialKind.UNAUTHORIZED,)
 
-    def can_activate(self, context: HttpContext | McpContext) -> bool | Denial:
+    def can_activate(self, context: HttpContext | GraphqlContext | McpContext) -> bool | Denial:
         if not context.headers.get("x-api-key"):
             return Denial.unauthorized("Send any text as the header `x-api-key`", challenge="ApiKey")
         try:

@@ -6,6 +6,7 @@ from users import UsersModule
 
 from nestpy_authz import AuthzModule
 from nestpy_core import APP_GUARD, App, module, provide
+from nestpy_graphql import GraphqlModule
 from nestpy_health import HealthModule
 from nestpy_http import HttpModule
 from nestpy_openapi import OpenApiModule
@@ -22,6 +23,7 @@ from tools import ToolsModule
         HealthModule,
         TelemetryModule,
         OpenApiModule.for_root(title="Example API", ui=True, security_schemes=SCHEMES),
+        GraphqlModule,
         OrgsModule,
         UsersModule,
         ToolsModule,

@@ -74,9 +74,9 @@ class HandlerMarker(Record, frozen=True, kw_only=True):
         """Whether callers from outside are shown results, so that these are masked."""
         return self.exposed
 
-    def given(self, names: Sequence[str]) -> Sequence[str]:
-        """Return those of the handler's parameters that are the edge's own values, which no caller writes."""
-        del names
+    def given(self, parameters: Sequence[Parameter]) -> Sequence[str]:
+        """Return the names of those *parameters* that are the edge's own values, which no caller writes."""
+        del parameters
         return ()
 
 

@@ -4,14 +4,59 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .errors import GraphqlError as GraphqlError
+    from ._client import GraphqlResult as GraphqlResult, GraphqlTestClient as GraphqlTestClient
+    from ._config import GraphqlConfig as GraphqlConfig
+    from ._limits import Limits as Limits
+    from ._loaders import Loader as Loader
+    from ._markers import (
+        dataloader as dataloader,
+        field as field,
+        interface as interface,
+        mutation as mutation,
+        query as query,
+        resolver as resolver,
+        subscription as subscription,
+    )
+    from ._module import GraphqlModule as GraphqlModule
+    from ._request import GraphqlContext as GraphqlContext, GraphqlRequest as GraphqlRequest
+    from ._scalars import ID as ID, Scalar as Scalar
+    from ._types import type_options as type_options
+    from .errors import GraphqlError as GraphqlError, TypeMappingError as TypeMappingError
 
 __all__ = [
+    "GraphqlConfig",
+    "GraphqlContext",
     "GraphqlError",
+    "GraphqlModule",
+    "GraphqlRequest",
+    "GraphqlResult",
+    "GraphqlTestClient",
+    "ID",
+    "Limits",
+    "Loader",
+    "Scalar",
+    "TypeMappingError",
+    "dataloader",
+    "field",
+    "interface",
+    "mutation",
+    "query",
+    "resolver",
+    "subscription",
+    "type_options",
 ]
 
 _NAMES_OF_MODULES = {
-    "errors": "GraphqlError",
+    "_client": "GraphqlResult GraphqlTestClient",
+    "_config": "GraphqlConfig",
+    "_limits": "Limits",
+    "_loaders": "Loader",
+    "_markers": "dataloader field interface mutation query resolver subscription",
+    "_module": "GraphqlModule",
+    "_request": "GraphqlContext GraphqlRequest",
+    "_scalars": "ID Scalar",
+    "_types": "type_options",
+    "errors": "GraphqlError TypeMappingError",
 }
 _MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}
 

@@ -33,8 +33,7 @@ def problems_of(graph: Graph) -> Iterator[Problem]:
                     f"`{handler.label}` returns `{cls.__name__}`, which is not exposed.",
                     hints=(f"decorate `{cls.__name__}` with `@expose()`", "or return a Struct of your own"),
                 )
-        names = [parameter.name for parameter in handler.parameters]
-        given = {name for marker in handler.markers for name in marker.given(names)}
+        given = {name for marker in handler.markers for name in marker.given(handler.parameters)}
         for parameter in handler.parameters:
             for cls in entities_in(parameter.hint) if parameter.inject is None and parameter.name not in given else ():
                 yield ExposureError(

@@ -1,0 +1,82 @@
+"""The GraphQL edge: composes the schema of a graph, verifies it and compiles its fields; http carries the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nestpy_core import Compiler, EdgeEntry, Graph, Problem, Source
+
+from ._arguments import Arguments
+from ._endpoints import shape_of
+from ._entries import Entry
+from ._field_code import FieldCode
+from ._markers import FieldMarker
+from ._schema import Composition, RelationEntry
+from ._table import GraphqlTable
+
+
+class GraphqlEdge:
+    """Everything GraphQL of one app."""
+
+    name = "graphql"
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.composition = Composition(graph, shape_of(graph))
+        self.table: GraphqlTable = graph.bindings_of(GraphqlTable)[0].source
+        self.table.composition = self.composition
+        self.table.open = graph.settings.environment in ("development", "test")
+
+    def verify(self) -> Iterable[Problem]:
+        """Return what is wrong with resolvers and types."""
+        return self.composition.problems
+
+    def entries(self) -> Iterable[EdgeEntry]:
+        """List what clients may ask for."""
+        return [EdgeEntry(entry.label, entry.handler) for entry in self.composition.entries]
+
+    def compile(self, compiler: Compiler) -> None:
+        """Compile every field that a handler resolves."""
+        for entry in self.composition.entries:
+            entry.function = compiler.handler(entry.handler, entry.marker, self._code(entry)).function
+            self.composition.fields[entry].extensions["nestpy_function"] = entry.function
+        for relation in self.composition.relations:
+            code = RelationCode(relation, self.composition)
+            relation.function = compiler.handler(relation.handler, FieldMarker(), code).function
+
+    def _code(self, entry: Entry) -> FieldCode:
+        arguments = Arguments(self.graph, entry.handler, entry.data, entry.names)
+        return FieldCode(
+            entry.handler,
+            entry.path,
+            entities=self.composition.types.entities,
+            decode=arguments.decode if entry.data else None,
+            loaders=entry.loaders,
+            has_parent=entry.has_parent,
+            part=entry.has_parent,
+            confirms=entry.confirms,
+        )
+
+    def transport(self) -> None:
+        """Return nothing: nestpy-http carries the calls."""
+
+
+class RelationCode(FieldCode):
+    """Reads a relation for many keys."""
+
+    def __init__(self, relation: RelationEntry, composition: Composition) -> None:
+        super().__init__(
+            relation.handler,
+            relation.label,
+            entities=composition.types.entities,
+            decode=None,
+            loaders={},
+            has_parent=False,
+            part=True,
+        )
+
+    def arguments(self, out: Source, pipes: Any) -> dict[str, str]:  # the pipes of core
+        """Return what the loader gives."""
+        del out, pipes
+        return {one.name: f"given[{one.name!r}]" for one in self.handler.parameters}

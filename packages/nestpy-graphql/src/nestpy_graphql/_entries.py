@@ -1,0 +1,231 @@
+"""The fields that handlers resolve: those of resolvers, and those that derive from operations and relations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from nestpy_core import Graph, Handler, HandlerError, Operation, Page, Parameter, Problem, Relation, handler_of
+
+from ._arguments import data_parameters
+from ._loaders import Loaders, LoaderSource, is_loader
+from ._markers import FieldMarker, MutationMarker, QueryMarker, ResolverMarker
+from ._naming import camel, description_of, plural
+from ._shapes import without_metadata
+from .errors import TypeMappingError
+
+_STREAMS = (AsyncIterator, AsyncIterable, AsyncGenerator)
+ROOTS = ("Query", "Mutation", "Subscription")
+DEFAULT_FIRST, MAX_FIRST = 20, 100
+"""Of a page of related rows."""
+
+
+class Entry:
+    """One field that a handler resolves.
+
+    Attributes:
+        owner: ``Query``, ``Mutation``, ``Subscription``, or the class whose field it is.
+        name: in the schema.
+        returns: the annotation of its result.
+        data: the parameters that clients fill.
+        names: what clients call those whose name is not the parameter's in camelCase.
+        loaders: what makes the loaders it asks for, by parameter.
+        confirms: whether its result is True where the handler returns nothing.
+        function: the compiled handler; the edge sets it.
+    """
+
+    def __init__(self, handler: Handler, marker: FieldMarker, owner: Any, name: str, returns: Any) -> None:
+        self.handler = handler
+        self.marker = marker
+        self.owner = owner
+        self.name = name
+        self.returns = returns
+        self.names: Mapping[str, str] = {}
+        self.loaders: dict[str, LoaderSource] = {}
+        self.confirms = False
+        self.data: list[Parameter] = data_parameters(handler, parent=self.has_parent)
+        self.function: Any = None
+
+    @property
+    def has_parent(self) -> bool:
+        """Whether the handler's first parameter is the parent object."""
+        return not self.marker.root
+
+    @property
+    def path(self) -> str:
+        """``User.org``, as messages name the field."""
+        return f"{self.owner if isinstance(self.owner, str) else self.owner.__name__}.{self.name}"
+
+    @property
+    def label(self) -> str:
+        """What `nestpy routes` calls it."""
+        return f"{self.marker.root.lower()} {self.name}" if self.marker.root else f"field {self.path}"
+
+    @property
+    def description(self) -> str:
+        """What documents say of it."""
+        return self.marker.description or description_of(self.handler.function)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it yields events."""
+        return self.marker.root == "Subscription"
+
+    @property
+    def size(self) -> tuple[str, int, int] | None:
+        """The argument that says how many items it gives, with its default and its maximum."""
+        found = next((one for one in self.data if one.name in ("first", "limit")), None)
+        if found is None:
+            return None
+        default = found.default if isinstance(found.default, int) else DEFAULT_FIRST
+        return self.names.get(found.name, camel(found.name)), default, _maximum(found.hint)
+
+
+class Entries:
+    """Reads the entries of one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.problems: list[Problem] = []
+        try:
+            self._loaders: Loaders | None = Loaders(graph)
+        except TypeMappingError as error:
+            self._loaders = None
+            self._problem(error.sentence, error.hint)
+
+    def read(self, *, operations: bool) -> list[Entry]:
+        """Return every entry; what is wrong stands in `problems`.
+
+        Args:
+            operations: whether operations of entities are among them.
+        """
+        found = [*self._of_resolvers(), *(self._of_operations() if operations else ())]
+        known: dict[tuple[Any, str], Entry] = {}
+        for entry in found:
+            other = known.setdefault((entry.owner, entry.name), entry)
+            if other is not entry:
+                self._problem(
+                    f"`{other.handler.label}` and `{entry.handler.label}` are both the field `{entry.path}`.",
+                    "give one of them another name, or leave one out",
+                )
+        return list(known.values())
+
+    def _of_resolvers(self) -> Iterator[Entry]:
+        for handler, host, marker in self._graph.handlers_of("graphql"):
+            if isinstance(marker, FieldMarker) and isinstance(host, ResolverMarker):
+                entry = self._of_handler(handler, host, marker)
+                if entry is not None:
+                    yield entry
+
+    def _of_handler(self, handler: Handler, host: ResolverMarker, marker: FieldMarker) -> Entry | None:
+        if not marker.root and (host.about is None or not handler.parameters):
+            self._problem(
+                f"`{handler.label}` is a `@field` of no type.",
+                "write `@resolver(User)` above its class, and take the parent as its first parameter",
+            )
+            return None
+        if handler.returns is inspect.Parameter.empty:
+            self._problem(
+                f"`{handler.label}` says nothing of what it returns.",
+                "annotate the result: it is the field's type",
+            )
+            return None
+        if (marker.root == "Subscription") is not inspect.isasyncgenfunction(handler.function):
+            self._problem(
+                f"`{handler.label}` is decorated with `{marker.word}`, which is for "
+                f"{'async generators' if marker.root == 'Subscription' else 'functions that return'}.",
+                "write `async def` with `yield`, and `-> AsyncIterator[Event]`"
+                if marker.root == "Subscription"
+                else "return the result, or decorate it with `@subscription()`",
+            )
+            return None
+        if not marker.root:
+            handler = _of_field(handler)
+        name = marker.name or camel(handler.name)
+        entry = Entry(handler, marker, marker.root or host.about, name, _result(handler.returns))
+        self._find_loaders(entry)
+        return entry
+
+    def _find_loaders(self, entry: Entry) -> None:
+        for one in entry.handler.parameters:
+            if not is_loader(one.hint) or self._loaders is None:
+                continue
+            try:
+                entry.loaders[one.name] = self._loaders.find(one.hint, f"{entry.handler.label}({one.name})")
+            except TypeMappingError as error:
+                self._problem(error.sentence, error.hint)
+
+    def _of_operations(self) -> Iterator[Entry]:
+        for operation in self._graph.operations:
+            owner = f"`{operation.entity.__name__}`"
+            found: Handler | Problem = next(
+                (one for one in self._graph.handlers if _is_of(one, operation)), None
+            ) or handler_of(self._graph, operation.host, operation.method, owner=owner)
+            if not isinstance(found, Handler):
+                self.problems.append(found)
+                continue
+            marker: FieldMarker = QueryMarker() if operation.kind == "query" else MutationMarker()
+            entry = Entry(found, marker, marker.root, self._operation_name(operation), found.returns)
+            entry.names = {"body": "input"}
+            if found.returns in (None, type(None)):
+                entry.confirms, entry.returns = True, bool
+            yield entry
+
+    def _operation_name(self, operation: Operation) -> str:
+        support: Any = self._graph.schema_of(operation.entity)
+        noun = str(support.name(operation.entity)) if hasattr(support, "name") else operation.entity.__name__
+        single = noun[:1].lower() + noun[1:]
+        if operation.name == "get":
+            return single
+        return plural(single) if operation.name == "list" else f"{camel(operation.name)}{noun}"
+
+    def _problem(self, text: str, hint: str) -> None:
+        self.problems.append(HandlerError(text, hints=(hint,)))
+
+
+def relation_handler(graph: Graph, relation: Relation) -> Handler | Problem:
+    """Return the handler that reads a relation for many keys: under no layer, for the parent's ran."""
+    found = handler_of(
+        graph, relation.host, relation.method, owner=f"`{relation.entity.__name__}.{relation.name}`", public=True
+    )
+    if not isinstance(found, Handler):
+        return found
+    return msgspec.structs.replace(found, layers=dict.fromkeys(found.layers, ()))
+
+
+def relation_returns(relation: Relation) -> Any:
+    """Return the annotation of a relation's field."""
+    return relation.target | None if relation.kind == "one" else Page[relation.target]  # type: ignore[name-defined]  # known at run time
+
+
+def _is_of(handler: Handler, operation: Operation) -> bool:
+    return handler.host.token is operation.host and handler.name == operation.method
+
+
+def _of_field(handler: Handler) -> Handler:
+    """Return the handler of a field: the app's guards and interceptors ran before the operation."""
+    kept = {
+        family: uses if family in ("pipes", "filters") else tuple(use for use in uses if use.site != "global")
+        for family, uses in handler.layers.items()
+    }
+    return msgspec.structs.replace(handler, layers=kept)
+
+
+def _result(returns: Any) -> Any:
+    """Return what one result is: an event of a stream, or the result itself."""
+    bare = without_metadata(returns)
+    return get_args(bare)[0] if get_origin(bare) in _STREAMS and get_args(bare) else returns
+
+
+def _maximum(hint: Any) -> int:
+    stack, found = [hint], MAX_FIRST
+    while stack:
+        one = stack.pop()
+        for item in getattr(one, "__metadata__", ()):
+            if isinstance(item, msgspec.Meta) and item.le is not None:
+                found = int(item.le)
+        stack += [inner for inner in get_args(one) if not isinstance(inner, msgspec.Meta | type)]
+    return min(found, 2**31 - 1)

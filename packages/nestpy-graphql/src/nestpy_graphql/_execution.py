@@ -1,0 +1,194 @@
+"""Executes operations: documents are checked, plans are made once, and every outcome is a response."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import graphql
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    VariableNode,
+    VariableValues,
+    Visitor,
+    visit,
+)
+
+from ._documents import Documents, Prepared
+from ._entities import Entities
+from ._failures import failure_of, formatted
+from ._plan import Bubble, IntrospectionError, ObjectPlan, Run
+from ._planner import Planner
+from ._refused import RefusedDocument
+from ._request import GraphqlRequest
+from ._variables import InvalidVariablesError, variables_of
+
+logger = logging.getLogger("nestpy.graphql")
+
+Result = dict[str, Any]
+"""A response as the specification has it: ``data``, ``errors``."""
+
+_NO_VARIABLES = VariableValues({}, {})
+_PLANS = 8
+"""Plans of one operation: as many choices of its ``@skip`` and ``@include`` are remembered."""
+
+
+class Planned:
+    """The plans of one operation, by what its conditions were."""
+
+    __slots__ = ("conditions", "operation", "plans")
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.operation = prepared.operation
+        self.conditions = _conditions(prepared)
+        self.plans: OrderedDict[tuple[Any, ...], ObjectPlan | None] = OrderedDict()
+
+
+class Executor:
+    """Executes the operations of one app."""
+
+    def __init__(self, schema: GraphQLSchema, entities: Entities, documents: Documents, remembered: int) -> None:
+        self.schema = schema
+        self._entities = entities
+        self._documents = documents
+        self._planned: OrderedDict[int, Planned] = OrderedDict()
+        self._remembered = max(1, remembered)
+
+    def prepare(self, source: str, operation_name: str | None, variables: Mapping[str, Any] | None) -> Prepared:
+        """Return a checked operation.
+
+        Raises:
+            RefusedDocument: a limit or a rule refuses it.
+        """
+        return self._documents.prepare(source, operation_name, variables)
+
+    async def execute(self, prepared: Prepared, request: GraphqlRequest, variables: Mapping[str, Any]) -> Result:
+        """Return the response of a query or a mutation."""
+        try:
+            run, plan = self._begin(prepared, request, variables)
+        except InvalidVariablesError as error:
+            return {"errors": [formatted(error.error)]}
+        except IntrospectionError:
+            return await self._introspect(prepared, request, variables)
+        data: Any
+        try:
+            if prepared.kind == "mutation":
+                data = await plan.complete_serially(None, run, None)
+            elif plan.is_async:
+                data = await plan.complete_async(None, run, None)
+            else:
+                data = plan.complete(None, run, None)
+        except Bubble:
+            data = None
+        return {"data": data, "errors": run.errors} if run.errors else {"data": data}
+
+    async def subscribe(
+        self, prepared: Prepared, request: GraphqlRequest, variables: Mapping[str, Any]
+    ) -> Result | AsyncGenerator[Result, None]:
+        """Return the responses of a subscription, or the one that refuses it."""
+        try:
+            run, plan = self._begin(prepared, request, variables)
+            field = plan.fields[0]
+            events = await field.start(run)
+        except InvalidVariablesError as error:
+            return {"errors": [formatted(error.error)]}
+        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            return {"errors": [formatted(failure_of(error, "subscription"))]}
+        return self._events(events, field, run)
+
+    async def _events(self, events: Any, field: Any, run: Run) -> AsyncGenerator[Result, None]:
+        try:
+            async for event in events:
+                one = Run(run.request, run.variables)
+                run.request.forget()
+                try:
+                    data: Any = {field.key: await field.event(event, one)}
+                except Bubble:
+                    data = None
+                yield {"data": data, "errors": one.errors} if one.errors else {"data": data}
+        except Exception as error:  # noqa: BLE001  # the stream ends with it
+            yield {"data": None, "errors": [formatted(failure_of(error, field.label), [field.key], field.nodes)]}
+        finally:
+            await events.aclose()
+
+    def _begin(self, prepared: Prepared, request: GraphqlRequest, given: Mapping[str, Any]) -> tuple[Run, ObjectPlan]:
+        operation = prepared.operation
+        variables = variables_of(self.schema, operation, given) if operation.variable_definitions else _NO_VARIABLES
+        request.kind = prepared.kind
+        request.variables = variables.coerced
+        if operation.name is not None:
+            request.operation_name = operation.name.value
+        return Run(request, variables), self._plan(prepared, variables)
+
+    def _plan(self, prepared: Prepared, variables: VariableValues) -> ObjectPlan:
+        planned = self._planned.get(id(prepared.operation))
+        if planned is None:
+            planned = self._planned[id(prepared.operation)] = Planned(prepared)  # keeps the operation: ids stay its own
+            if len(self._planned) > self._remembered:
+                self._planned.popitem(last=False)
+        key = tuple(variables.coerced.get(name) for name in planned.conditions)
+        if key not in planned.plans:
+            fragments = {
+                one.name.value: one
+                for one in prepared.document.definitions
+                if isinstance(one, graphql.FragmentDefinitionNode)
+            }
+            try:
+                plan = Planner(self.schema, self._entities, fragments, variables).root(planned.operation)
+            except IntrospectionError:
+                plan = None
+            planned.plans[key] = plan
+            if len(planned.plans) > _PLANS:
+                planned.plans.popitem(last=False)
+        found = planned.plans[key]
+        if found is None:
+            raise IntrospectionError
+        return found
+
+    async def _introspect(self, prepared: Prepared, request: GraphqlRequest, variables: Mapping[str, Any]) -> Result:
+        found: Any = graphql.execute(
+            self.schema,
+            prepared.document,
+            context_value=request,
+            variable_values=dict(variables),
+            operation_name=prepared.operation.name.value if prepared.operation.name else None,
+        )
+        result: ExecutionResult = found if isinstance(found, ExecutionResult) else await found
+        errors = [_located(one) for one in result.errors or ()]
+        return {"data": result.data, "errors": errors} if errors else {"data": result.data}
+
+
+def refusal(error: RefusedDocument) -> Result:
+    """Return the response of a document that is refused."""
+    return {"errors": [formatted(one) for one in error.errors]}
+
+
+def _located(error: GraphQLError) -> dict[str, Any]:
+    cause = error.original_error or error
+    return formatted(failure_of(cause, "introspection"), list(error.path or ()), error.nodes)
+
+
+class _Conditions(Visitor):
+    """Finds the variables that ``@skip`` and ``@include`` depend on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, None] = {}
+
+    def enter_directive(self, node: Any, *_: Any) -> None:
+        """Take the variables of a condition."""
+        if node.name.value in ("skip", "include"):
+            for argument in node.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    self.names[argument.value.name.value] = None
+
+
+def _conditions(prepared: Prepared) -> tuple[str, ...]:
+    defined = {one.variable.name.value for one in prepared.operation.variable_definitions or ()}
+    found = _Conditions()
+    visit(prepared.document, found)
+    return tuple(name for name in found.names if name in defined)

@@ -1,0 +1,63 @@
+"""The module that configures GraphQL; resolvers are served without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from nestpy_core import DefinitionError, DynamicModule, dynamic, module, provide
+
+from ._config import GraphqlConfig
+from ._scalars import Scalar
+
+__all__ = ("GraphqlModule",)
+
+
+class GraphqlShape(msgspec.Struct, frozen=True, kw_only=True):
+    """What shapes the schema and its routes; see `GraphqlModule.for_root`."""
+
+    path: str = "/graphql"
+    operations: bool = True
+    scalars: Mapping[Any, Scalar] = {}
+
+
+@module(providers=[GraphqlConfig], shared=True)
+class GraphqlModule:
+    """Brings the settings of the GraphQL edge; import it once, in the root module."""
+
+    @classmethod
+    def for_root(
+        cls,
+        *,
+        path: str = "/graphql",
+        operations: bool = True,
+        scalars: Mapping[Any, Scalar] | None = None,
+        **options: Any,  # the fields of GraphqlConfig
+    ) -> DynamicModule:
+        """Pin settings in code; only the real environment is stronger.
+
+        Args:
+            path: where the endpoint answers.
+            operations: whether what `@crud` classes offer is in the schema.
+            scalars: types of the app that are scalars, by class.
+            options: any field of `GraphqlConfig`, for instance ``max_depth=8``.
+
+        Raises:
+            DefinitionError: *path* is none.
+        """
+        if not path.startswith("/") or path.endswith("/") or "{" in path:
+            raise DefinitionError(f"`{path}` is no path of an endpoint.\nHint: write one such as `/graphql`")
+        shape = GraphqlShape(path=path, operations=operations, scalars=dict(scalars or {}))
+        return dynamic(cls, settings={GraphqlConfig: options}, providers=[provide(GraphqlShape, use_value=shape)])
+
+    @classmethod
+    def for_root_async(cls, use_factory: Callable[..., Any]) -> DynamicModule:  # returns fields of GraphqlConfig
+        """Pin settings that exist only at start.
+
+        Args:
+            use_factory: a function, async or not, whose parameters are injected; it returns a mapping of
+                `GraphqlConfig` fields.
+        """
+        return dynamic(cls, late={GraphqlConfig: use_factory}, label="for_root_async")

@@ -1,0 +1,57 @@
+"""Turns Python's names into those that GraphQL clients see."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, get_args, get_origin
+
+_SECTION = re.compile(r"\n\s*(?:Args|Returns|Raises|Attributes|Yields|Examples?):\s*\n")
+_ENTRY = re.compile(r"^\s{4,}(\w+): (.+)$")
+
+
+def camel(name: str) -> str:
+    """Return ``created_at`` as ``createdAt``; underscores at either end stay."""
+    stripped = name.strip("_")
+    head, *tail = stripped.split("_")
+    return name.replace(stripped, head + "".join(part[:1].upper() + part[1:] for part in tail)) if stripped else name
+
+
+def type_name(hint: Any) -> str:  # a class or a parametrised generic
+    """Return what a type is called: ``UserPage`` for ``Page[User]``."""
+    origin = get_origin(hint)
+    if origin is None:
+        return str(getattr(hint, "__name__", hint))
+    return "".join(type_name(item) for item in get_args(hint)) + str(origin.__name__)
+
+
+def plural(name: str) -> str:
+    """Return the plural of an English noun, as far as its ending tells."""
+    if name.endswith("y") and name[-2:-1] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith(("s", "x", "z", "ch", "sh")) else f"{name}s"
+
+
+def description_of(thing: Any) -> str:  # a class or a function
+    """Return its own docstring without sections; nothing for what a decorator or a base wrote."""
+    own = vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__
+    text = inspect.cleandoc(own) if isinstance(own, str) else ""
+    if isinstance(thing, type) and text.startswith(f"{thing.__name__}("):  # what `dataclass` writes
+        return ""
+    return " ".join(_SECTION.split(f"\n{text}\n", maxsplit=1)[0].split())
+
+
+def described_names(thing: Any) -> dict[str, str]:  # a class or a function
+    """Return what a docstring's ``Args:`` or ``Attributes:`` say of each name."""
+    found: dict[str, str] = {}
+    inside = name = ""
+    for line in inspect.cleandoc(thing.__doc__ or "").splitlines():
+        if line.strip() and not line.startswith(" "):
+            inside, name = line.strip(), ""
+        elif inside in ("Args:", "Attributes:"):
+            if matched := _ENTRY.match(line):
+                name = matched[1]
+                found[name] = matched[2].strip()
+            elif name and line.strip():
+                found[name] += f" {line.strip()}"
+    return found

@@ -1,0 +1,271 @@
+"""Turns a checked operation into a plan, once, and runs it: what GraphQL's section on execution asks, decided before.
+
+A plan is made of closures: each knows its field's getter or compiled function, its type and what was selected of it.
+Whether anything below a field has to be awaited is known when the plan is made, so that data which lies ready is
+completed without a task or a coroutine (specification, October 2021, section 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLNonNull,
+    VariableNode,
+    VariableValues,
+    get_argument_values,
+)
+
+from ._failures import failure_of, formatted
+from ._request import GraphqlRequest
+
+Path = Any
+"""A key of the response behind the path that leads to it: ``((None, "users"), 0)``."""
+
+Complete = Callable[[Any, "Run", Path], Any]
+"""Returns JSON-like data of a value that is not None; a coroutine where the plan says so."""
+
+
+class Bubble(Exception):  # noqa: N818  # no error: one was recorded, and the parent becomes null
+    """A null stands where none may: the nearest parent that may be null is."""
+
+
+BUBBLE = Bubble()
+
+
+class IntrospectionError(Exception):
+    """The operation asks for the schema, which has no plan: graphql-core answers."""
+
+
+class Run:
+    """One execution of a plan.
+
+    Attributes:
+        request: the operation.
+        variables: coerced.
+        errors: as the response holds them.
+    """
+
+    __slots__ = ("errors", "request", "variables")
+
+    def __init__(self, request: GraphqlRequest, variables: VariableValues) -> None:
+        self.request = request
+        self.variables = variables
+        self.errors: list[dict[str, Any]] = []
+
+    def fail(self, error: Exception, field: PlannedField, path: Path, *, nullable: bool) -> Any:
+        """Record an error at *path*; where no null may stand, go on at the parent.
+
+        Raises:
+            Bubble: there.
+        """
+        if not isinstance(error, Bubble):
+            self.errors.append(formatted(failure_of(error, field.label), listed(path), field.nodes))
+        if not nullable:
+            raise BUBBLE
+        return None
+
+
+def listed(path: Path) -> list[Any]:
+    """Return a path as responses write it."""
+    found = []
+    while path is not None:
+        path, key = path
+        found.append(key)
+    return found[::-1]
+
+
+class PlannedField:
+    """One field of one object type, as one operation selects it.
+
+    Attributes:
+        key: in the response.
+        label: for the log.
+        nodes: where the document selects it.
+        get: what reads it from its parent; None where a function resolves it.
+        function: the compiled function; None where a getter reads it.
+        given: its arguments; None where they depend on variables.
+        complete: what makes data of its value.
+        awaits: whether completing returns a coroutine.
+        nullable: whether null may stand there.
+    """
+
+    __slots__ = ("awaits", "complete", "definition", "function", "get", "given", "key", "label", "nodes", "nullable")
+
+    def __init__(self, key: str, label: str, nodes: list[FieldNode], definition: GraphQLField) -> None:
+        self.key = key
+        self.label = label
+        self.nodes = nodes
+        self.definition = definition
+        self.get: Callable[[Any], Any] | None = definition.extensions.get("nestpy_get")
+        self.function: Any = definition.extensions.get("nestpy_function")
+        self.nullable = not isinstance(definition.type, GraphQLNonNull)
+        self.given = self._static()
+        self.complete: Complete = _nothing
+        self.awaits = False
+
+    def _static(self) -> dict[str, Any] | None:
+        if self.function is None or any(_has_variables(one.value) for one in self.nodes[0].arguments or ()):
+            return None
+        try:
+            return get_argument_values(self.definition, self.nodes[0])
+        except GraphQLError:
+            return None  # raised, and reported, when it runs
+
+    def arguments(self, run: Run) -> dict[str, Any]:
+        """Return the coerced arguments.
+
+        Raises:
+            GraphQLError: a required one is missing.
+        """
+        if self.given is not None:
+            return self.given
+        return get_argument_values(self.definition, self.nodes[0], run.variables)
+
+    async def start(self, run: Run) -> Any:
+        """Return the events of a subscription's field; an exception in their place is raised."""
+        found = await self.function(run.request, None, self.arguments(run))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def event(self, value: Any, run: Run) -> Any:
+        """Return the data of one event."""
+        path = (None, self.key)
+        try:
+            return await self.finish(value, run, path)
+        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            return run.fail(error, self, path, nullable=self.nullable)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether resolving and completing it has to be awaited."""
+        return self.function is not None or self.awaits
+
+    async def resolve(self, source: Any, run: Run, path: Path) -> Any:
+        """Return its data."""
+        try:
+            if self.function is not None:
+                value = await self.function(run.request, source, self.arguments(run))
+            else:
+                value = self.get(source)  # type: ignore[misc]  # one of both is there
+            return await self.finish(value, run, path)
+        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            return run.fail(error, self, path, nullable=self.nullable)
+
+    async def finish(self, value: Any, run: Run, path: Path) -> Any:
+        """Return the data of a value; an exception in its place is raised."""
+        if isinstance(value, Exception):
+            raise value
+        if value is None:
+            return self.absent(run, path)
+        found = self.complete(value, run, path)
+        return await found if self.awaits else found
+
+    def absent(self, run: Run, path: Path) -> Any:
+        """Let null stand, or refuse it."""
+        if not self.nullable:
+            self.refuse_null(run, path)
+
+    def refuse_null(self, run: Run, path: Path) -> None:
+        """Record that null stands where it may not.
+
+        Raises:
+            Bubble: always.
+        """
+        run.fail(ValueError(f"`{self.label}` gave null, which its type excludes"), self, path, nullable=False)
+
+
+def _nothing(value: Any, run: Run, path: Path) -> Any:
+    del run, path
+    return value
+
+
+class TypeName(PlannedField):
+    """The field ``__typename``."""
+
+    __slots__ = ()
+
+    def __init__(self, key: str, nodes: list[FieldNode], name: str) -> None:
+        self.key = key
+        self.label = "__typename"
+        self.nodes = nodes
+        self.get = lambda _source: name
+        self.function = None
+        self.nullable = False
+        self.complete = _nothing
+        self.awaits = False
+
+
+class ObjectPlan:
+    """What one operation selects of one object type."""
+
+    __slots__ = ("_async", "_keys", "_sync", "fields", "is_async", "name")
+
+    def __init__(self, name: str, fields: list[PlannedField]) -> None:
+        self.name = name
+        self.fields = fields
+        self._keys = [field.key for field in fields]
+        self._sync = [(one.key, one.get, one.complete, one) for one in fields if not one.is_async]
+        self._async = [one for one in fields if one.is_async]
+        self.is_async = bool(self._async)
+
+    def complete(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
+        """Return the data of the fields that lie ready."""
+        found: dict[str, Any] = {}
+        for key, get, complete, field in self._sync:
+            try:
+                value = get(source)  # type: ignore[misc]  # these have a getter
+                if value is None:
+                    found[key] = field.absent(run, (path, key))
+                else:
+                    found[key] = complete(value, run, (path, key))
+            except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+                found[key] = run.fail(error, field, (path, key), nullable=field.nullable)
+        return found
+
+    async def complete_async(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
+        """Return the data of all fields, those that wait side by side."""
+        found: dict[str, Any] = dict.fromkeys(self._keys)
+        found.update(self.complete(source, run, path))
+        waiting = self._async
+        if len(waiting) == 1:
+            field = waiting[0]
+            found[field.key] = await field.resolve(source, run, (path, field.key))
+            return found
+        values = await gathered([field.resolve(source, run, (path, field.key)) for field in waiting])
+        found.update(zip((field.key for field in waiting), values, strict=True))
+        return found
+
+    async def complete_serially(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
+        """Return the data of all fields, one after the other: those of a mutation."""
+        found: dict[str, Any] = {}
+        for field in self.fields:
+            found[field.key] = await field.resolve(source, run, (path, field.key))
+            run.request.forget()
+        return found
+
+
+async def gathered(coroutines: list[Any]) -> list[Any]:
+    """Return what coroutines return, run side by side; all have ended when the first failure is raised."""
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
+    found = await asyncio.gather(*coroutines, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return found
+
+
+def _has_variables(node: Any) -> bool:
+    if isinstance(node, VariableNode):
+        return True
+    for inner in (*(getattr(node, "values", None) or ()), *(one.value for one in getattr(node, "fields", None) or ())):
+        if _has_variables(inner):
+            return True
+    return False

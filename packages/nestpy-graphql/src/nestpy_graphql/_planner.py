@@ -1,0 +1,250 @@
+"""Makes the plan of an operation: collects fields, applies fragments and conditions, chooses how values complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLIncludeDirective,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSkipDirective,
+    GraphQLUnionType,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableValues,
+    get_directive_values,
+)
+from graphql.pyutils import is_iterable
+
+from nestpy_core.errors import DeniedError
+
+from ._entities import Entities, Shown
+from ._plan import Complete, IntrospectionError, ObjectPlan, Path, PlannedField, Run, TypeName, gathered
+
+
+class Planner:
+    """Makes the plan of one operation for one choice of its ``@skip`` and ``@include``."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        entities: Entities,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        conditions: VariableValues,
+    ) -> None:
+        self._schema = schema
+        self._entities = entities
+        self._fragments = fragments
+        self._conditions = conditions
+
+    def root(self, operation: OperationDefinitionNode) -> ObjectPlan:
+        """Return the plan of the operation's own fields."""
+        kind = self._schema.get_root_type(operation.operation)
+        if kind is None:
+            raise GraphQLError(f"The schema has no {operation.operation.value}s")
+        return self.object(kind, [operation.selection_set])
+
+    def object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> ObjectPlan:
+        """Return the plan of what is selected of an object type."""
+        grouped: dict[str, list[FieldNode]] = {}
+        seen: set[str] = set()
+        for selection in selections:
+            self._collect(kind, selection, grouped, seen)
+        return ObjectPlan(kind.name, [self._field(kind, key, nodes) for key, nodes in grouped.items()])
+
+    def _collect(
+        self, kind: GraphQLObjectType, selection: SelectionSetNode, grouped: dict[str, list[FieldNode]], seen: set[str]
+    ) -> None:
+        for node in selection.selections:
+            if not self._is_included(node):
+                continue
+            if isinstance(node, FieldNode):
+                key = node.alias.value if node.alias else node.name.value
+                grouped.setdefault(key, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                if self._applies(node.type_condition, kind):
+                    self._collect(kind, node.selection_set, grouped, seen)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                fragment = self._fragments[node.name.value]
+                if self._applies(fragment.type_condition, kind):
+                    self._collect(kind, fragment.selection_set, grouped, seen)
+
+    def _is_included(self, node: Any) -> bool:
+        if not node.directives:
+            return True
+        skip = get_directive_values(GraphQLSkipDirective, node, self._conditions)
+        if skip and skip["if"] is True:
+            return False
+        include = get_directive_values(GraphQLIncludeDirective, node, self._conditions)
+        return not (include and include["if"] is False)
+
+    def _applies(self, condition: Any, kind: GraphQLObjectType) -> bool:
+        if condition is None or condition.name.value == kind.name:
+            return True
+        found = self._schema.get_type(condition.name.value)
+        return isinstance(found, GraphQLInterfaceType | GraphQLUnionType) and self._schema.is_sub_type(found, kind)
+
+    def _field(self, kind: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> PlannedField:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return TypeName(key, nodes, kind.name)
+        if name not in kind.fields:
+            raise IntrospectionError
+        planned = PlannedField(key, f"{kind.name}.{name}", nodes, kind.fields[name])
+        planned.complete, planned.awaits = self._completion(kind.fields[name].type, planned)
+        return planned
+
+    # -- completion
+
+    def _completion(self, kind: Any, field: PlannedField) -> tuple[Complete, bool]:
+        """Return what completes a value that is not None, and whether that is a coroutine."""
+        if isinstance(kind, GraphQLNonNull):
+            kind = kind.of_type
+        if isinstance(kind, GraphQLList):
+            return self._list(kind.of_type, field)
+        if isinstance(kind, GraphQLObjectType):
+            return self._objects(kind, field)
+        if isinstance(kind, GraphQLInterfaceType | GraphQLUnionType):
+            return self._abstract(kind, field)
+        return _leaf(kind), False
+
+    def _objects(self, kind: GraphQLObjectType, field: PlannedField) -> tuple[Complete, bool]:
+        plan = self.object(kind, _selections(field))
+        complete = plan.complete_async if plan.is_async else plan.complete
+        if self._support(kind) is None:
+            return complete, plan.is_async
+        shown = self._entities.shown
+
+        def complete_entity(value: Any, run: Run, path: Path) -> Any:
+            return complete(value if value.__class__ is Shown else shown(value), run, path)
+
+        return complete_entity, plan.is_async
+
+    def _abstract(self, kind: GraphQLInterfaceType | GraphQLUnionType, field: PlannedField) -> tuple[Complete, bool]:
+        name_of_value: Any = kind.resolve_type
+        completions: dict[str, tuple[Complete, bool]] = {
+            one.name: self._objects(one, field) for one in self._schema.get_possible_types(kind)
+        }
+        if not any(awaits for _, awaits in completions.values()):
+
+            def complete(value: Any, run: Run, path: Path) -> Any:
+                return completions[name_of_value(value)][0](value, run, path)
+
+            return complete, False
+
+        async def complete_async(value: Any, run: Run, path: Path) -> Any:
+            finish, awaits = completions[name_of_value(value)]
+            found = finish(value, run, path)
+            return await found if awaits else found
+
+        return complete_async, True
+
+    def _list(self, kind: Any, field: PlannedField) -> tuple[Complete, bool]:
+        complete, awaits = self._completion(kind, field)
+        inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+        is_entity = isinstance(inner, GraphQLObjectType) and self._support(inner) is not None
+        rows = self._entities.shown if is_entity else None
+        plan = ListPlan(field, complete, rows, nullable=not isinstance(kind, GraphQLNonNull))
+        return (plan.complete_async if awaits else plan.complete), awaits
+
+    def _support(self, kind: GraphQLObjectType) -> Any:
+        return self._entities.support(kind.extensions.get("nestpy_class"))
+
+
+class ListPlan:
+    """What one operation selects of the items of a list."""
+
+    __slots__ = ("_complete", "_field", "_limit", "_nullable", "_shown")
+
+    def __init__(
+        self, field: PlannedField, complete: Complete, shown: Callable[[Any], Shown] | None, *, nullable: bool
+    ) -> None:
+        self._field = field
+        self._complete = complete
+        self._shown = shown
+        self._nullable = nullable
+        self._limit: int | None = field.definition.extensions.get("nestpy_items")
+
+    def _items(self, value: Any) -> Any:
+        """Return the items of a list, without those that the actor may not read.
+
+        Raises:
+            TypeError: it is none.
+            ValueError: it is longer than its field says.
+        """
+        is_list = value.__class__ is list or (is_iterable(value) and not isinstance(value, Mapping))
+        if not is_list:
+            raise TypeError(f"`{self._field.label}` gave no list")
+        size = len(value)
+        if self._limit is not None and size > self._limit:
+            raise ValueError(f"`{self._field.label}` gave {size} items, more than the {self._limit} it declares")
+        return value if self._shown is None else readable(value, self._shown)
+
+    def complete(self, value: Any, run: Run, path: Path) -> list[Any]:
+        """Return the data of items that lie ready."""
+        complete, found = self._complete, []
+        for index, item in enumerate(self._items(value)):
+            try:
+                found.append(self._absent(run, (path, index)) if item is None else complete(item, run, (path, index)))
+            except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+                found.append(run.fail(error, self._field, (path, index), nullable=self._nullable))
+        return found
+
+    async def complete_async(self, value: Any, run: Run, path: Path) -> list[Any]:
+        """Return the data of items that wait, side by side."""
+        return await gathered([self._item(item, run, (path, index)) for index, item in enumerate(self._items(value))])
+
+    async def _item(self, item: Any, run: Run, path: Path) -> Any:
+        try:
+            return self._absent(run, path) if item is None else await self._complete(item, run, path)
+        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            return run.fail(error, self._field, path, nullable=self._nullable)
+
+    def _absent(self, run: Run, path: Path) -> Any:
+        if not self._nullable:
+            self._field.refuse_null(run, path)
+
+
+def readable(rows: Any, shown: Callable[[Any], Shown]) -> Iterator[Any]:
+    """Yield the rows of a list that may be shown."""
+    for row in rows:
+        if row is None or row.__class__ is Shown or row.__class__ is dict:
+            yield row
+            continue
+        try:
+            yield shown(row)
+        except DeniedError:
+            continue
+
+
+def _leaf(kind: Any) -> Complete:
+    serialize = kind.coerce_output_value
+    if kind.name in ("String", "Boolean"):
+        plain = str if kind.name == "String" else bool
+
+        def complete_plain(value: Any, run: Run, path: Path) -> Any:
+            del run, path
+            return value if value.__class__ is plain else serialize(value)
+
+        return complete_plain
+
+    def complete(value: Any, run: Run, path: Path) -> Any:
+        del run, path
+        return serialize(value)
+
+    return complete
+
+
+def _selections(field: PlannedField) -> list[SelectionSetNode]:
+    return [node.selection_set for node in field.nodes if node.selection_set is not None]

@@ -1,0 +1,225 @@
+"""Composes the schema of every resolver, operation and relation that the app reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLDefaultInput,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInt,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLString,
+    lexicographic_sort_schema,
+    print_schema,
+    validate_schema,
+)
+
+from nestpy_core import Graph, Handler, HandlerError, Page, Problem, Relation
+
+from ._arguments import graphql_arguments
+from ._entities import Shown
+from ._entries import DEFAULT_FIRST, MAX_FIRST, ROOTS, Entries, Entry, relation_handler, relation_returns
+from ._module import GraphqlShape
+from ._naming import camel
+from ._types import Types
+
+
+class RelationEntry:
+    """A field that leads from one entity to others.
+
+    Attributes:
+        handler: reads it for many keys.
+        function: the same, compiled; the edge sets it.
+    """
+
+    def __init__(self, relation: Relation, handler: Handler) -> None:
+        self.relation = relation
+        self.handler = handler
+        self.function: Any = None
+
+    @property
+    def label(self) -> str:
+        """The field, as messages name it."""
+        return f"{self.relation.entity.__name__}.{camel(self.relation.name)}"
+
+    async def resolve(self, request: Any, source: Any, given: dict[str, Any]) -> Any:
+        """Load what the parent's key leads to, with those of its siblings."""
+        relation, many = self.relation, self.relation.kind == "many"
+        data = source.data if source.__class__ is Shown else source
+        key = None
+        if relation.key in data:
+            key = getattr(source.value, relation.key) if source.__class__ is Shown else data[relation.key]
+        if key is None:
+            return Page(items=[]) if many else None
+        first = max(1, min(given.get("first", DEFAULT_FIRST), MAX_FIRST))
+        after = given.get("after")
+        asked = {"first": first, "after": after} if many else {}
+        loader = request.loader((relation, first, after) if many else relation, self._load(request, asked))
+        found = await loader.load(key)
+        return Page(items=[]) if found is None and many else found
+
+    def _load(self, request: Any, asked: dict[str, Any]) -> Callable[[list[Any]], Any]:
+        async def load(keys: list[Any]) -> Any:
+            found = await self.function(request, None, {"keys": keys, **asked})
+            if isinstance(found, GraphQLError):
+                raise found
+            return found
+
+        return load
+
+
+class Composition:
+    """What an app's schema is made of, and what is wrong with it.
+
+    Attributes:
+        schema: None where something is wrong.
+        entries: the fields that handlers resolve.
+        relations: the fields that lead from entity to entity.
+        fields: the field of each entry.
+        problems: what is wrong.
+    """
+
+    def __init__(self, graph: Graph, shape: GraphqlShape) -> None:
+        self._graph = graph
+        reader = Entries(graph)
+        self.types = Types(graph, shape.scalars)
+        self.types.added = self._added
+        self.entries = reader.read(operations=shape.operations)
+        self.relations: list[RelationEntry] = []
+        self.fields: dict[Any, GraphQLField] = {}
+        self.problems: list[Problem] = list(reader.problems)
+        self._relations_of = self._read_relations()
+        self.schema: GraphQLSchema | None = None
+        schema = self._compose()
+        self.problems += [HandlerError(one.sentence, hints=(one.hint,)) for one in self.types.problems]
+        if schema is not None and not self.problems:
+            self.problems += [
+                HandlerError(f"The schema is not valid: {one.message}") for one in validate_schema(schema)
+            ]
+        if not self.problems:
+            self.schema = schema
+
+    def _read_relations(self) -> dict[type, list[RelationEntry]]:
+        found: dict[type, list[RelationEntry]] = {}
+        for relation in self._graph.relations:
+            handler = relation_handler(self._graph, relation)
+            if isinstance(handler, Handler):
+                found.setdefault(relation.entity, []).append(RelationEntry(relation, handler))
+            else:
+                self.problems.append(handler)
+        return found
+
+    def _compose(self) -> GraphQLSchema | None:
+        owned = {root: [entry for entry in self.entries if entry.owner == root] for root in ROOTS}
+        if not owned["Query"]:
+            self.problems.append(
+                HandlerError(
+                    "The schema has no query, which GraphQL asks of every schema.",
+                    hints=("decorate a method of a `@resolver()` class with `@query()`",),
+                )
+            )
+            return None
+        made: Any = {
+            root.lower(): GraphQLObjectType(root, self._root_fields(owned[root])) for root in ROOTS if owned[root]
+        }
+        try:
+            schema = GraphQLSchema(**made)
+            hidden = [one for one in self._objects() if one.name not in schema.type_map]
+            if hidden:  # types that only an interface leads to
+                schema = GraphQLSchema(**made, types=hidden)
+        except (TypeError, GraphQLError) as error:
+            self._from_graphql_core(error)
+            return None
+        for entry in self.entries:
+            if entry not in self.fields:
+                self.problems.append(
+                    HandlerError(
+                        f"`{entry.handler.label}` is a field of `{entry.owner.__name__}`, which no operation returns.",
+                        hints=("return it from a `@query`, or leave the field out",),
+                    )
+                )
+        return schema
+
+    def _objects(self) -> list[GraphQLObjectType]:
+        return [one for one in self.types.shown_as.values() if isinstance(one, GraphQLObjectType)]
+
+    def _from_graphql_core(self, error: Exception) -> None:
+        known = getattr(error, "__cause__", None) or error
+        sentence = getattr(known, "sentence", None) or f"The schema cannot be composed: {known}"
+        hint = getattr(known, "hint", None)
+        self.problems.append(HandlerError(sentence, hints=(hint,) if hint else ()))
+
+    def _root_fields(self, entries: list[Entry]) -> Callable[[], dict[str, GraphQLField]]:
+        return lambda: {entry.name: self._field(entry) for entry in entries}
+
+    def _added(self, cls: Any) -> dict[str, GraphQLField]:
+        """Return what resolvers and relations add to the type of a class."""
+        bases = getattr(cls, "__mro__", (cls,))
+        found = {
+            camel(one.relation.name): self._relation_field(one)
+            for base in bases
+            for one in self._relations_of.get(base, ())
+        }
+        added = {entry.name: self._field(entry) for entry in self.entries if entry.owner in bases}
+        return {**found, **added}
+
+    def _field(self, entry: Entry) -> GraphQLField:
+        if entry in self.fields:
+            return self.fields[entry]
+        label, marker = entry.handler.label, entry.marker
+        extensions: dict[str, Any] = {"nestpy_cost": 1 if marker.cost is None else marker.cost}
+        if marker.items is not None:
+            extensions["nestpy_items"] = marker.items
+        if entry.size is not None:
+            extensions["nestpy_size"] = entry.size
+
+        async def resolve(source: Any, info: Any, **given: Any) -> Any:
+            return await entry.function(info.context, source, given)
+
+        found = GraphQLField(
+            self.types.of_result(entry.returns, label),
+            graphql_arguments(entry.handler, entry.data, self.types, entry.names),
+            resolve=resolve,
+            description=entry.description or None,
+            deprecation_reason=marker.deprecated,
+            extensions=extensions,
+        )
+        self.fields[entry] = found
+        return found
+
+    def _relation_field(self, one: RelationEntry) -> GraphQLField:
+        many = one.relation.kind == "many"
+        arguments = {
+            "first": GraphQLArgument(
+                GraphQLNonNull(GraphQLInt),
+                default=GraphQLDefaultInput(DEFAULT_FIRST),
+                description=f"Rows of the page: 1 to {MAX_FIRST}.",
+            ),
+            "after": GraphQLArgument(GraphQLString, description="The `next` of the page before."),
+        }
+        extensions: dict[str, Any] = {"nestpy_cost": 1, "nestpy_function": one.resolve}
+        if many:
+            extensions["nestpy_size"] = ("first", DEFAULT_FIRST, MAX_FIRST)
+
+        async def resolve(source: Any, info: Any, **given: Any) -> Any:
+            return await one.resolve(info.context, source, given)
+
+        if one not in self.relations:
+            self.relations.append(one)
+        return GraphQLField(
+            self.types.of_result(relation_returns(one.relation), one.label),
+            arguments if many else {},
+            resolve=resolve,
+            extensions=extensions,
+        )
+
+    def sdl(self) -> str:
+        """Return the schema as text, sorted: the same for the same code."""
+        assert self.schema is not None  # noqa: S101  # verified
+        return f"{print_schema(lexicographic_sort_schema(self.schema))}\n"

@@ -1,0 +1,22 @@
+"""What the edge of one app hands to what serves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._schema import Composition
+
+
+class GraphqlTable:
+    """The composition of one app.
+
+    Attributes:
+        composition: set when the graph is linked.
+        open: whether the schema is told to whoever asks, as in development and in tests.
+        persisted: documents by their hash.
+    """
+
+    def __init__(self) -> None:
+        self.composition: Composition | None = None
+        self.open = False
