@@ -1,20 +1,23 @@
 """Kill workers, Redis and schedulers under load and count what was lost: `make soak ARGS=queue`, `ARGS=schedule`.
 
 Everything runs on a Redis of its own with an append-only file, synced every second. Goals bear the names of the
-acceptance rows (Q1, Q4, Q12, Q15, S1).
+acceptance rows (Q1, Q4, Q12, Q15, S1, S4, S7). S4 sets the clock of a process by libfaketime
+(``apt-get install faketime``).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from cases.queue_worker import Work
@@ -33,6 +36,10 @@ TIERS = ("queue", "schedule")
 _WORKER = f"{BENCHMARKS}/cases/queue_worker.py:work"
 _SENDER = f"{BENCHMARKS}/cases/queue_worker.py:send"
 _SCHEDULER = f"{BENCHMARKS}/cases/scheduler.py:tick"
+_STEPPER = f"{BENCHMARKS}/cases/scheduler.py:step"
+_LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+_GRACE = 60.0
+"""Seconds by which the default `grace` lets an occurrence be late."""
 
 
 @injectable
@@ -256,7 +263,7 @@ async def schedules(seconds: float, processes: int, count: int, directory: Path)
     """S1: kill one of several schedulers every two seconds."""
     lines = Lines(directory / "schedules")
     with RedisProcess() as redis, ForkServer(_SCHEDULER) as server:
-        fleet = [server.fork(redis.url, str(lines.path), str(count)) for _ in range(processes)]
+        fleet = [server.fork(redis.url, str(lines.path), str(count), "* * * * * *") for _ in range(processes)]
         while len(lines.path.read_text().splitlines()) < count:  # noqa: ASYNC110  # the fleet has begun
             await asyncio.sleep(0.1)
         begin, killed = int(time.time()) + 2, 0
@@ -289,6 +296,101 @@ async def schedules(seconds: float, processes: int, count: int, directory: Path)
     ]
 
 
+async def lags(seconds: float, count: int, directory: Path) -> list[Goal]:
+    """S7: let many schedules be due in the same moment, and end the process in the midst of one."""
+    lines = Lines(directory / "lags")
+    with RedisProcess() as redis, ForkServer(_SCHEDULER) as server:
+        one = server.fork(redis.url, str(lines.path), str(count), "*/5 * * * * *")
+        while len(lines.path.read_text().splitlines()) < count:  # noqa: ASYNC110  # it has begun
+            await asyncio.sleep(0.1)
+        begin = time.time()
+        await asyncio.sleep(seconds)
+        await asyncio.sleep(5.05 - time.time() % 5)
+        code = await asyncio.to_thread(one.terminate)
+        claimed = await _claims(redis.url)
+    ran: dict[int, list[float]] = {}
+    words = [line.split() for line in lines.path.read_text().splitlines()]
+    for _, due, _, late in words:
+        ran.setdefault(int(due), []).append(float(late))
+    whole = [late for due, late in ran.items() if due > begin and len(late) == count]
+    lost = claimed - {(name, int(due)) for name, due, *_ in words}
+    return [*judge_lags(whole, count, lost), Goal("S7 and the process ends with 0", str(code), code == 0)]
+
+
+def judge_lags(late: Sequence[Sequence[float]], count: int, lost: Collection[tuple[str, int]]) -> list[Goal]:
+    """Hold the lateness of each start, by the time that it was due, against S7."""
+    p99 = [sorted(each)[int(len(each) * 0.99)] for each in late]
+    what = f"S7 {count:,} schedules due at once"
+    shown = f"{1000 * median(p99):.0f} ms, {1000 * max(p99):.0f} at most" if p99 else "they never ran"
+    return [
+        Goal(
+            f"{what}: 99 of 100 start within 200 ms, median of {len(p99)} times",
+            shown,
+            bool(p99) and median(p99) <= 0.2,
+        ),
+        Goal(f"{what}: SIGTERM in their midst loses none that was claimed", str(len(lost)), not lost),
+    ]
+
+
+async def steps(seconds: float, directory: Path) -> list[Goal]:
+    """S4: set the clock of a scheduler an hour on and back again."""
+    if _LIBRARY is None:
+        return [
+            Goal("S4 a clock that is set by an hour", "libfaketime is missing: apt-get install faketime", met=False)
+        ]
+    lines = Lines(directory / "steps")
+    offset = directory / "offset"
+    offset.write_text("+0")
+    environ = {
+        "LD_PRELOAD": str(_LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    stepped = []
+    with ForkServer(_STEPPER, environ=environ) as server:
+        one = server.fork(str(lines.path))
+        while not lines.of("5"):  # noqa: ASYNC110  # it has begun
+            await asyncio.sleep(0.1)
+        for hour in ("+1h", "+0"):
+            stepped.append(time.monotonic())
+            offset.write_text(hour)
+            say(f"S4  the clock is at {hour}")
+            await asyncio.sleep(seconds)
+        await asyncio.to_thread(one.terminate)
+    ran = {period: [float(words[1]) for words in lines.of(f"{period}")] for period in (1, 5, 60)}
+    return judge_steps(ran, stepped, time.monotonic())
+
+
+def judge_steps(ran: Mapping[int, Sequence[float]], stepped: Sequence[float], end: float) -> list[Goal]:
+    """Hold the times, on a clock that nobody sets, at which schedules of each period ran against S4."""
+    window = 3.0
+    burst = [
+        sum(at <= one <= at + window for one in times) - window / period
+        for period, times in ran.items()
+        for at in stepped
+    ]
+    gaps = {
+        period: max((later - earlier for earlier, later in itertools.pairwise([*times, end])), default=end)
+        for period, times in ran.items()
+    }
+    what = "S4 a clock that is set an hour on and back"
+    return [
+        Goal(f"{what}: one run more at the most", f"{max(burst):+.1f} in {window:g} s", max(burst) < 2),
+        Goal(
+            f"{what}: no schedule is silent for longer than its period and the grace",
+            ", ".join(f"{gap:.1f} s of {period} s" for period, gap in gaps.items()),
+            all(gap <= period + _GRACE for period, gap in gaps.items()),
+        ),
+    ]
+
+
+async def _claims(url: str) -> set[tuple[str, int]]:
+    async with Redis.from_url(url, decode_responses=True) as client:
+        found = [key async for key in client.scan_iter(match="*:due:*", count=1000)]
+    return {(key.split("{")[1].split("}")[0], int(key.rpartition(":")[2]) // 1_000_000) for key in found}
+
+
 async def _claimed(url: str, occurrences: set[tuple[str, int]]) -> int:
     async with Redis.from_url(url, decode_responses=True) as client:
         kept = {key async for key in client.scan_iter(match="nestpy:schedule:*", count=1000)}
@@ -299,7 +401,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the tier that is named first; print one line per goal, exit with 1 when one is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tier", choices=TIERS)
-    parser.add_argument("--goals", default="Q1,Q4,Q12,Q15", help="which of the queue")
+    parser.add_argument("--goals", default="", help="which of the tier: Q1,Q4,Q12,Q15 or S1,S4,S7")
     parser.add_argument("--jobs", type=int, default=100_000, help="of Q1")
     parser.add_argument("--kills", type=int, default=1000, help="of Q1")
     parser.add_argument("--restarts", type=int, default=50, help="of Q4, under 400 jobs each")
@@ -315,8 +417,14 @@ def main(arguments: Sequence[str]) -> int:
             "Q12": lambda: keys(8, 1000, options.sends, directory),
             "Q15": lambda: remains(options.million, directory),
             "S1": lambda: schedules(options.seconds, 5, 60, directory),
+            "S4": lambda: steps(75.0, directory),
+            "S7": lambda: lags(20.0, 1000, directory),
         }
-        chosen = options.goals.split(",") if options.tier == "queue" else ["S1"]
+        chosen = (
+            options.goals.split(",")
+            if options.goals
+            else [one for one in runs if one[0] == {"queue": "Q", "schedule": "S"}[options.tier]]
+        )
         goals: list[Goal] = []
         for name in chosen:
             found = asyncio.run(runs[name]())

@@ -1,20 +1,21 @@
-"""A scheduler of the soak with many schedules of one second, to be forked by `nestpy_testing.ForkServer`."""
+"""The schedulers of the soak, to be forked by `nestpy_testing.ForkServer`."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Awaitable, Callable
 
 from nestpy_core import App, module
-from nestpy_schedule import RunAll, ScheduleModule, Tick, every, scheduled
+from nestpy_schedule import RunAll, ScheduleModule, Tick, cron, every, scheduled
 
 
-def tick(url: str, history: str, count: str) -> None:
-    """Run *count* schedules until SIGTERM, writing each occurrence to *history*."""
+def tick(url: str, history: str, count: str, expression: str) -> None:
+    """Run *count* schedules of one expression until SIGTERM, writing each occurrence to *history*."""
     file = os.open(history, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def named(name: str) -> Callable[..., Awaitable[None]]:
-        @every(1, name=name, overlap="allow", misfire=RunAll(100))
+        @cron(expression, name=name, overlap="allow", misfire=RunAll(100))
         async def run(self: object, tick: Tick) -> None:
             os.write(file, f"{tick.name} {tick.due.timestamp():.0f} {os.getpid()} {tick.late:.4f}\n".encode())
 
@@ -26,3 +27,30 @@ def tick(url: str, history: str, count: str) -> None:
     class FleetModule: ...
 
     App(FleetModule, environ={"NESTPY_ENV": "test"}).run()
+
+
+def step(history: str) -> None:
+    """Run one schedule of each kind until SIGTERM, writing the times of each to *history*, on a clock nobody sets."""
+    file = os.open(history, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def write(tick: Tick) -> None:
+        os.write(file, f"{tick.name} {time.monotonic():.3f}\n".encode())
+
+    @scheduled
+    class Jobs:
+        @cron("* * * * * *", name="1")
+        async def secondly(self, tick: Tick) -> None:
+            write(tick)
+
+        @every(5, name="5")
+        async def often(self, tick: Tick) -> None:
+            write(tick)
+
+        @cron("* * * * *", name="60")
+        async def minutely(self, tick: Tick) -> None:
+            write(tick)
+
+    @module(imports=[ScheduleModule], providers=[Jobs])
+    class StepModule: ...
+
+    App(StepModule, environ={"NESTPY_ENV": "test"}).run()

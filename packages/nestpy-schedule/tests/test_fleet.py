@@ -17,7 +17,7 @@ import pytest
 from redis.asyncio import Redis
 
 from nestpy_core import BootError, ConfigurationError, module
-from nestpy_schedule import ScheduleModule, Tick, after, every, scheduled
+from nestpy_schedule import ScheduleModule, Tick, after, cron, every, scheduled
 from nestpy_schedule._occurrences import MemoryOccurrences, RedisOccurrences
 
 from .running import FakeClock, running
@@ -181,6 +181,26 @@ async def test_what_was_missed_while_no_process_ran_is_caught_up(redis_url: str)
         while not ran:
             await asyncio.sleep(0.005)
     assert last < ran[0] <= began
+
+
+async def test_an_app_that_stops_while_many_are_due_runs_whatever_it_has_claimed(redis_url: str) -> None:
+    ran: set[tuple[str, datetime]] = set()
+
+    def one(number: int) -> Any:
+        @cron("* * * * * *", name=f"job-{number}")
+        async def run(self: object, tick: Tick) -> None:
+            ran.add((tick.name, tick.due))
+
+        return run
+
+    jobs = scheduled(type("Jobs", (), {f"run_{number}": one(number) for number in range(200)}))
+    async with running(jobs, settings={"url": redis_url}):
+        while not ran:
+            await asyncio.sleep(0.001)
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        claimed = await client.keys("*:due:*")
+    assert len(ran) >= 200
+    assert set(claimed) == {f"nestpy:schedule:{{{name}}}:due:{round(due.timestamp() * 1_000_000)}" for name, due in ran}
 
 
 async def test_a_redis_that_is_away_at_the_start_ends_it(unused_port: int) -> None:
