@@ -28,7 +28,7 @@ from piccolo.columns import (
 from piccolo.table import Table
 
 from nestpy_core import Compare
-from nestpy_orm import Repository, create_table
+from nestpy_orm import EntityError, Repository, create_table
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +109,17 @@ async def test_lists_go_on_behind_a_value_of_every_type(rows, name):
         if after is None:
             break
     assert seen == [1, 2, 3]
+
+
+class Ticket(Table, tablename="tickets"):
+    text = Text()
+
+
+async def test_an_instance_whose_key_the_database_counts_up_is_made_anywhere(database):
+    await create_table(database, Ticket)
+    tickets = Repository(Ticket, database)
+    made = [await tickets.create(Ticket(text=text)) for text in ("one", "two")]
+    assert [ticket.id for ticket in made] == [1, 2]
+    assert [ticket.text for ticket in await tickets.find(order=["id"])] == ["one", "two"]
+    with pytest.raises(EntityError, match="does not say which database"):
+        await Ticket.select()

@@ -35,8 +35,9 @@ class BoundEngine:
 
     @property
     def engine_type(self) -> str:
-        """Whose SQL piccolo is to write."""
-        return self.database.dialect
+        """Whose SQL piccolo is to write; any will do for the default of a key that the database counts up."""
+        database = _DATABASE.get()
+        return "postgres" if database is None else database.dialect
 
     @property
     def database(self) -> Database:
