@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from ._notices import McpNotices as McpNotices
     from ._request import Elicitation as Elicitation, McpContext as McpContext, McpRequest as McpRequest
     from ._sessions import SessionRecord as SessionRecord, SessionStore as SessionStore
+    from ._tokens import AccessToken as AccessToken, TokenActor as TokenActor, TokenGuard as TokenGuard
     from .errors import (
         ClientCapabilityError as ClientCapabilityError, InputRequiredError as InputRequiredError, McpError as McpError,
         ResourceNotFoundError as ResourceNotFoundError, ToolError as ToolError,
     )
 
 __all__ = [
-    "Audio", "ClientCapabilityError", "Content", "Elicitation", "EmbeddedResource", "Image", "InputRequiredError",
-    "McpClient", "McpConfig", "McpContext", "McpError", "McpModule", "McpNotices", "McpRefusedError", "McpRequest",
-    "McpTestClient", "PromptMessage", "ResourceContent", "ResourceLink", "ResourceNotFoundError", "SessionRecord",
-    "SessionStore", "Text", "ToolError", "ToolResult", "completion", "mcp", "prompt", "resource", "tool",
+    "AccessToken", "Audio", "ClientCapabilityError", "Content", "Elicitation", "EmbeddedResource", "Image",
+    "InputRequiredError", "McpClient", "McpConfig", "McpContext", "McpError", "McpModule", "McpNotices",
+    "McpRefusedError", "McpRequest", "McpTestClient", "PromptMessage", "ResourceContent", "ResourceLink",
+    "ResourceNotFoundError", "SessionRecord", "SessionStore", "Text", "TokenActor", "TokenGuard", "ToolError",
+    "ToolResult", "completion", "mcp", "prompt", "resource", "tool",
 ]
 
 _NAMES_OF_MODULES = {
@@ -37,6 +39,7 @@ _NAMES_OF_MODULES = {
     "_notices": "McpNotices",
     "_request": "Elicitation McpContext McpRequest",
     "_sessions": "SessionRecord SessionStore",
+    "_tokens": "AccessToken TokenActor TokenGuard",
     "errors": "ClientCapabilityError InputRequiredError McpError ResourceNotFoundError ToolError",
 }
 _MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}

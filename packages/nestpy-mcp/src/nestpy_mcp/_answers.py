@@ -9,6 +9,7 @@ from typing import Any
 
 from nestpy_http import Request, Response, StreamResponse
 
+from ._guarded import resource_of
 from ._held import HeldSessions
 from ._protocol import MODERN, STATUS_OF_CODE, RpcError, encode
 from ._server import Exchange, McpServer
@@ -123,8 +124,7 @@ class Answers:
         status = error.status or (STATUS_OF_CODE.get(error.code, 400) if version in MODERN else 400)
         headers = dict(error.headers)
         if status == 401 and self._config.authorization_servers:
-            base = self._config.resource.rstrip("/") or f"{request.scheme}://{request.host}"
-            pointer = f"{base}/.well-known/oauth-protected-resource{self._server.path}"
+            pointer = resource_of(self._config, request, f"/.well-known/oauth-protected-resource{self._server.path}")
             challenge = headers.get("www-authenticate", "Bearer")
             separator = ", " if "=" in challenge else " "
             headers["www-authenticate"] = f'{challenge}{separator}resource_metadata="{pointer}"'

@@ -25,7 +25,7 @@ from ._entries import Entries, Entry
 from ._markers import McpMarker
 from ._operation_code import DoorMarker, OperationCode, data_parameters
 from ._request import McpContext, McpRequest
-from ._results import Results
+from ._results import Results, deceives
 from ._schemas import Schemas, plain
 from ._server import McpServer
 from ._table import McpTable
@@ -71,6 +71,13 @@ class McpEdge:
     def _identify(self, server: McpServer, host: McpMarker, handler: Handler) -> None:
         if not any((host.name, host.title, host.version, host.instructions, host.stateful is not None)):
             return
+        if deceives([host.name, host.title, host.version, host.instructions]):
+            self._problems.append(
+                HandlerError(
+                    f"What `{handler.host.label}` says of its server holds control characters or some reordering text.",
+                    hints=("write plain text: a model reads it as it is",),
+                )
+            )
         label, known = self._identities.setdefault(host.path, (handler.host.label, host))
         if label != handler.host.label and known != host:
             self._problems.append(

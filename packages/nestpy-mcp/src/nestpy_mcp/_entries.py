@@ -12,7 +12,7 @@ from nestpy_core import Graph, Handler, HandlerError, LayerUse, Problem
 
 from ._markers import CompletionMarker, EntryMarker, McpMarker, PromptMarker, ResourceMarker, ToolMarker
 from ._operation_code import data_parameters
-from ._results import DECEPTIVE, Results, shape_of
+from ._results import Results, deceives, shape_of
 from ._schemas import Arguments, Schemas, docstring_of
 
 _VARIABLE = re.compile(r"\{\+?([A-Za-z_]\w*)\}")
@@ -74,8 +74,14 @@ class Entries:
         for handler, host, marker in self._graph.handlers_of("mcp"):
             if isinstance(host, McpMarker) and isinstance(marker, EntryMarker):
                 entry = self._entry(handler, marker)
-                if entry is not None:
-                    yield host, entry
+                if entry is None:
+                    continue
+                if deceives(entry.listed):
+                    self._problem(
+                        f"What `{handler.label}` says of itself holds control characters or some that reorder text.",
+                        "write plain text: a model reads it as it is",
+                    )
+                yield host, entry
 
     def _entry(self, handler: Handler, marker: EntryMarker) -> Entry | None:
         summary, texts = docstring_of(inspect.getdoc(handler.function) or "")
@@ -84,11 +90,6 @@ class Entries:
             self._problem(
                 f"`{handler.label}` is decorated with `{marker.word}` and says nothing of what it does.",
                 "write a docstring, or `description=…`: it is all that a model knows of it",
-            )
-        if any(DECEPTIVE.search(text) for text in (description, marker.title or "", *texts.values())):
-            self._problem(
-                f"What `{handler.label}` says of itself holds control characters or some that reorder text.",
-                "write plain text: a model reads it as it is",
             )
         try:
             if isinstance(marker, ToolMarker):

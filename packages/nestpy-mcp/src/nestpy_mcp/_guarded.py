@@ -60,6 +60,12 @@ def host_of(authority: str) -> str:
     return name if not colon or port.isdecimal() else ""
 
 
+def resource_of(config: McpConfig, request: Request, path: str) -> str:
+    """Return a server's URL as tokens name it."""
+    base = config.resource.rstrip("/") or f"{request.scheme}://{request.host}"
+    return f"{base}{path}"
+
+
 def accepts(request: Request) -> tuple[bool, bool]:
     """Return whether the client takes JSON, and whether it takes an event stream; without a word it takes both."""
     text = ",".join(request.headers.get_all("accept")).lower()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import time
+from time import monotonic
 from typing import Any
 
 from nestpy_core import current_actor
 from nestpy_http import Request
 
+from ._guarded import resource_of
 from ._protocol import INVALID_REQUEST, REFUSED, RpcError, mapping
 from ._server import Exchange, McpServer
 from ._sessions import SessionRecord, SessionStore
@@ -56,7 +57,8 @@ class HeldSessions:
             RpcError: the caller is not admitted, or has no such session.
         """
         found = request.headers.get_all("mcp-session-id")
-        await self._server.admitted(Exchange(version, request.headers).request("session", {}))
+        resource = resource_of(self._config, request, self._server.path)
+        await self._server.admitted(Exchange(version, request.headers, resource=resource).request("session", {}))
         if len(found) != 1:
             raise RpcError(INVALID_REQUEST, "Mcp-Session-Id is required", status=400)
         record = await self.store.get(str(found[0]), idle=self._config.session_idle)
@@ -69,7 +71,7 @@ class HeldSessions:
 
     def _use(self, record: SessionRecord) -> None:
         """Remember a session as the one used last, and forget those that nobody used for too long."""
-        now = time.monotonic()
+        now = monotonic()
         self._used.pop(record.id, None)
         self._used[record.id] = now
         self._records[record.id] = record

@@ -45,6 +45,8 @@ STATUS = {
     DenialKind.RATE_LIMITED: 429,
     DenialKind.INSUFFICIENT_SCOPE: 403,
 }
+MAX_FAILURE = 65_536
+"""Characters of what a failed tool says."""
 WORDS = {401: "Unauthorized", 403: "Forbidden", 429: "Too Many Requests"}
 
 
@@ -250,8 +252,8 @@ def refusal_of(denial: Denial) -> RpcError:
 
 
 def failed(text: str) -> dict[str, Any]:
-    """Return the result of a tool that could not do its work."""
-    return {"content": [{"type": "text", "text": escaped(text)}], "isError": True}
+    """Return the result of a tool that could not do its work, in few enough words."""
+    return {"content": [{"type": "text", "text": escaped(text[:MAX_FAILURE])}], "isError": True}
 
 
 def not_found(request: McpRequest) -> RpcError:

@@ -80,6 +80,7 @@ class McpRequest:
         version: the revision that the client speaks.
         headers: of the HTTP request, by lower-case name; empty over stdio.
         session_id: of a stateful server.
+        resource: this server's own URL, which a token must be meant for; empty over stdio.
         client: name and version of the client, where it told them.
         capabilities: what the client offers.
     """
@@ -95,6 +96,7 @@ class McpRequest:
         "headers",
         "method",
         "params",
+        "resource",
         "session_id",
         "version",
     )
@@ -110,6 +112,7 @@ class McpRequest:
         client: Mapping[str, Any] | None = None,
         capabilities: Mapping[str, Any] | None = None,
         level: str | None = None,
+        resource: str = "",
     ) -> None:
         self.method = method
         self.params = params
@@ -117,6 +120,7 @@ class McpRequest:
         self.version = version
         self.headers = headers
         self.session_id = session_id
+        self.resource = resource
         self.client = client or {}
         self.capabilities = capabilities or {}
         self._channel = channel

@@ -25,6 +25,15 @@ def escaped(text: str) -> str:
     return DECEPTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def deceives(value: Any) -> bool:  # JSON-like data
+    """Say whether any text in JSON-like data could deceive its reader."""
+    if isinstance(value, str):
+        return DECEPTIVE.search(value) is not None
+    if isinstance(value, dict):
+        return any(deceives(item) for pair in value.items() for item in pair)
+    return isinstance(value, list | tuple) and any(deceives(item) for item in value)
+
+
 def escaped_data(value: Any) -> Any:  # JSON-like data
     """Return JSON-like data with every text in it escaped."""
     if isinstance(value, str):
@@ -126,12 +135,16 @@ class Results:
         """Return the messages of a prompt."""
         items = value if isinstance(value, list) else [value]
         messages = [item if isinstance(item, PromptMessage) else PromptMessage(item) for item in items]
-        return [{"role": one.role, "content": self.block(one.content)} for one in messages]
+        made = [{"role": one.role, "content": self.block(one.content)} for one in messages]
+        self._check(len(msgspec.json.encode(made)))
+        return made
 
     def resource(self, value: Any, uri: str, mime_type: str | None) -> list[dict[str, Any]]:
         """Return the contents of a resource."""
         several = isinstance(value, list) and all(isinstance(item, ResourceContent) for item in value)
-        return [self._resource(item, uri, mime_type) for item in (value if several else [value])]
+        made = [self._resource(item, uri, mime_type) for item in (value if several else [value])]
+        self._check(len(msgspec.json.encode(made)))
+        return made
 
     def _resource(self, value: Any, uri: str, mime_type: str | None) -> dict[str, Any]:
         if isinstance(value, ResourceContent):
@@ -146,4 +159,4 @@ class Results:
         data: dict[str, Any] = msgspec.to_builtins(found)
         if "text" in data:
             data["text"] = escaped(data["text"])
-        return self._bounded(data)
+        return data

@@ -8,7 +8,7 @@ from nestpy_core import AppStatus, injectable, on_module_destroy
 from nestpy_http import Request, Response
 
 from ._config import McpConfig, redis_url_of
-from ._guarded import Checks
+from ._guarded import Checks, resource_of
 from ._sessions import MemorySessions, SessionStore
 from ._table import McpTable
 from ._transport import HttpTransport
@@ -81,8 +81,3 @@ class McpRuntime:
         for transport in self.table.transports.values():
             transport.end()
         self.table.transports.clear()
-
-
-def resource_of(config: McpConfig, request: Request, path: str) -> str:
-    """Return a server's URL as tokens name it."""
-    return f"{config.resource.rstrip('/')}{path}" if config.resource else f"{request.scheme}://{request.host}{path}"

@@ -46,13 +46,20 @@ class Exchange:
         session: of a stateful server.
         client: who asks, where no session knows it.
         capabilities: what the client offers, where no session knows it.
+        resource: the server's own URL.
     """
 
-    __slots__ = ("capabilities", "channel", "client", "headers", "session", "version")
+    __slots__ = ("capabilities", "channel", "client", "headers", "resource", "session", "version")
 
     def __init__(
-        self, version: str, headers: Mapping[str, str], channel: Channel = SILENT, session: SessionRecord | None = None
+        self,
+        version: str,
+        headers: Mapping[str, str],
+        channel: Channel = SILENT,
+        session: SessionRecord | None = None,
+        resource: str = "",
     ) -> None:
+        self.resource = resource
         self.version = version
         self.headers = headers
         self.channel = channel
@@ -73,6 +80,7 @@ class Exchange:
             self.client,
             self.capabilities,
             session.level if session else "info",
+            self.resource,
         )
 
 

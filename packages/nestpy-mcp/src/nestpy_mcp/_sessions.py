@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
@@ -80,7 +80,7 @@ class MemorySessions:
         if len(held) >= cap:
             return False
         held.add(record.id)
-        self._records[record.id] = (record, time.monotonic() + idle)
+        self._records[record.id] = (record, monotonic() + idle)
         return True
 
     async def get(self, session_id: str, *, idle: float) -> SessionRecord | None:
@@ -88,16 +88,16 @@ class MemorySessions:
         found = self._records.pop(session_id, None)
         if found is None:
             return None
-        if found[1] < time.monotonic():
+        if found[1] < monotonic():
             self._forget(found[0])
             return None
-        self._records[session_id] = (found[0], time.monotonic() + idle)
+        self._records[session_id] = (found[0], monotonic() + idle)
         return found[0]
 
     async def save(self, record: SessionRecord, *, idle: float) -> None:
         """Keep what has changed."""
         if record.id in self._records:
-            self._records[record.id] = (record, time.monotonic() + idle)
+            self._records[record.id] = (record, monotonic() + idle)
 
     async def delete(self, session_id: str) -> None:
         """Forget a session."""
@@ -116,7 +116,7 @@ class MemorySessions:
         """Nothing is open."""
 
     def _expire(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         while self._records:
             oldest = next(iter(self._records))
             record, until = self._records[oldest]

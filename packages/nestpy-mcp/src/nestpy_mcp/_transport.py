@@ -10,7 +10,7 @@ import msgspec
 from nestpy_http import PayloadTooLargeError, Request, Response, StreamResponse
 
 from ._answers import Answer, Answers, document, id_of
-from ._guarded import Checks, accepts, assumed, body_error, check_mirrors, is_json, version_of
+from ._guarded import Checks, accepts, assumed, body_error, check_mirrors, is_json, resource_of, version_of
 from ._held import HeldSessions
 from ._listeners import Listeners
 from ._protocol import (
@@ -99,6 +99,10 @@ class HttpTransport:
         except RpcError as error:
             return self._answers.refusal(error, None, request, None)
 
+    def _exchange(self, request: Request, version: str, record: SessionRecord | None = None) -> Exchange:
+        resource = resource_of(self._config, request, self.server.path)
+        return Exchange(version, request.headers, session=record, resource=resource)
+
     async def _message(self, request: Request) -> Any:
         request.limit = self._config.max_body_bytes
         try:
@@ -122,13 +126,13 @@ class HttpTransport:
         if method is None or "id" not in message:
             return await self._told(message, request, record, assumed(version))
         spoken = record.version if record else assumed(version)
-        exchange = Exchange(spoken, request.headers, session=record)
+        exchange = self._exchange(request, spoken, record)
         headers = {"mcp-session-id": record.id} if record else {}
         return await self._answers.to(message, exchange, headers, streams=streams)
 
     async def _initialize(self, message: dict[str, Any], request: Request) -> Response:
         params = message.get("params", {})
-        result = await self.server.handle("initialize", params, Exchange("initialize", request.headers))
+        result = await self.server.handle("initialize", params, self._exchange(request, "initialize"))
         headers: dict[str, str] = {}
         if self.server.stateful:
             headers["mcp-session-id"] = (await self.held.open(params, result["protocolVersion"])).id
@@ -139,7 +143,7 @@ class HttpTransport:
     ) -> Response:
         """Take a notification or an answer."""
         if record is None:
-            await self.server.admitted(Exchange(version, request.headers).request("notification", {}))
+            await self.server.admitted(self._exchange(request, version).request("notification", {}))
             return Response(status=202)
         live = self.held.live(record)
         if message.get("method") == "notifications/cancelled":
@@ -162,7 +166,7 @@ class HttpTransport:
                     continue
                 if checked["method"] == "initialize":
                     raise RpcError(INVALID_REQUEST, "Invalid Request")
-                exchange = Exchange(assumed(version), request.headers, session=record)
+                exchange = self._exchange(request, assumed(version), record)
                 replies.append(await self._answers.reply(checked, exchange))
             except RpcError as error:
                 if error.status in (401, 403, 429):
@@ -177,7 +181,7 @@ class HttpTransport:
     ) -> Answer:
         if "method" not in message:
             raise RpcError(INVALID_REQUEST, "Invalid Request", status=400)
-        exchange = Exchange(MODERN[-1], request.headers)
+        exchange = self._exchange(request, MODERN[-1])
         if "id" not in message:
             await self.server.admitted(exchange.request("notification", {}))
             return Response(status=202)
