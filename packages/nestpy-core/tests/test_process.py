@@ -166,6 +166,31 @@ def test_a_second_signal_ends_it_at_once(start):
     assert result_of(process)[0] == 128 + signal.SIGINT
 
 
+def test_a_second_signal_is_heard_though_the_main_thread_hears_nothing(start):
+    blocked = (
+        'import hashlib, threading; threading.Timer(0.3, say, ["init"]).start(); '
+        'hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)'
+    )
+    process = start(textwrap.dedent(SERVING).replace('say("init")', blocked) + RUN)
+    assert process.stdout.readline() == "init\n"
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    assert result_of(process)[0] in (128 + signal.SIGTERM, 128 + signal.SIGINT)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="a signal of POSIX")
+def test_signals_of_the_apps_own_reach_its_handlers(start):
+    own = (
+        'import asyncio, signal; asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, say, "own"); say("init")'
+    )
+    process = start(textwrap.dedent(SERVING).replace('say("init")', own) + RUN)
+    assert process.stdout.readline() == "init\n"
+    process.send_signal(signal.SIGUSR1)
+    assert process.stdout.readline() == "own\n"
+    process.send_signal(signal.SIGTERM)
+    assert result_of(process)[:2] == (0, "destroy\n")
+
+
 def test_a_signal_during_the_start_gives_it_up(start):
     source = textwrap.dedent(SERVING).replace('say("init")', 'say("init"); await anyio.sleep_forever()')
     process = start(source + RUN)

@@ -22,6 +22,7 @@ from ._graph import Graph
 from ._hooks import Edge, Transport, is_pooled
 from ._module import DynamicModule
 from ._provider import Provider
+from ._second_signal import listening
 from ._serve import Run, event_loop_factory
 from ._settings import Settings
 from ._source import CompiledFunction
@@ -169,6 +170,10 @@ class App:
     async def _serve(self, run: Run, line: Line | None) -> None:
         loop = asyncio.get_running_loop()
 
+        def drain(delay: float | None = None) -> None:
+            self._end_for_certain()
+            run.drain(delay)
+
         signalled = False
 
         def on_signal(number: int, _: object) -> None:
@@ -178,15 +183,15 @@ class App:
             signalled = True
             self._end_for_certain()
 
-        def drain(delay: float | None = None) -> None:
-            self._end_for_certain()
-            run.drain(delay)
-
-        for number in (signal.SIGINT, signal.SIGTERM) if line is None else (signal.SIGTERM,):
+        ending = (signal.SIGINT, signal.SIGTERM) if line is None else (signal.SIGTERM,)
+        for number in ending:
             loop.add_signal_handler(number, run.drain)
-            # The loop hears of signals all the same; this one is also heard while a handler blocks it.
+            # Heard even where the app's own `add_signal_handler` has taken the wakeup descriptor from `listening`.
             signal.signal(number, on_signal)
-        if line is not None:
+        with listening(ending, self._end_for_certain):
+            if line is None:
+                await run()
+                return
 
             def hold(wanted: bool) -> None:  # noqa: FBT001  # what the line says
                 change = run.status.hold if wanted else run.status.release
@@ -196,8 +201,6 @@ class App:
             announcing = asyncio.ensure_future(_announce(run, line))
             await run()
             announcing.cancel()
-        else:
-            await run()
 
     def _end_for_certain(self) -> None:
         """End the process when even the drain hangs: in a thread that never returns, for instance."""
