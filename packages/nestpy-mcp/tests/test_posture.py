@@ -1,7 +1,7 @@
 """Who may see and call what: denial is the default, and every operation runs under its guards."""
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -222,3 +222,47 @@ async def test_hosts_on_one_path_are_one_server() -> None:
     async with TestApp(App(GuardedModule)) as app:
         capabilities: dict[str, Any] = (await app.mcp().initialize())["capabilities"]
         assert sorted(capabilities) == ["logging", "prompts", "tools"]
+
+
+def test_once_anything_is_authorized_a_tool_without_a_guard_fails_the_boot_by_name() -> None:
+    @module(imports=[HttpModule.for_root()], providers=[Guarded, Unguarded])
+    class Mixed: ...
+
+    with pytest.raises(BootError) as refused:
+        App(Mixed)
+    assert "`Unguarded.bare`" in str(refused.value)
+    assert "`@public`" in str(refused.value)
+
+
+DECEPTION = "safe \u202etxt.exe"
+
+
+@pytest.mark.parametrize("field", ["description", "title", "docstring", "argument", "schema", "name", "instructions"])
+def test_what_a_server_says_of_itself_is_plain_text_or_it_does_not_boot(field: str) -> None:
+    def said(name: str) -> str:
+        return DECEPTION if name == field else "plain"
+
+    class Shape(msgspec.Struct):
+        value: Annotated[str, msgspec.Meta(description=said("schema"))]
+
+    async def told(self: Any, text: Any) -> Any:
+        del self
+        return Shape(text)
+
+    told.__doc__ = f"Tell {said('docstring')}.\n\nArgs:\n    text: {said('argument')}\n"
+    told.__annotations__ = {"text": str, "return": Shape}
+    described = said("description") if field == "description" else None
+
+    @public
+    @mcp(name=said("name"), instructions=said("instructions"))
+    class Host:
+        tell = tool(title=said("title"), description=described)(told)
+
+    @module(imports=[HttpModule.for_root()], providers=[Host])
+    class Deceptive: ...
+
+    with pytest.raises(BootError) as refused:
+        App(Deceptive)
+    assert len(refused.value.exceptions) == 1
+    assert "holds control characters or some" in str(refused.value)
+    assert "\u202e" not in str(refused.value)

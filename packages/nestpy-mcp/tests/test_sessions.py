@@ -164,12 +164,27 @@ async def test_one_caller_holds_few_sessions_and_takes_none_from_others(app: Any
     await opened(app)
 
 
-async def test_an_idle_session_ends() -> None:
-    async with TestApp(App(app_module(session_idle=0.2))) as app:
-        ada = await opened(app)
-        await asyncio.sleep(0.5)
+class Clock:
+    """Stands where sessions look at the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        for name in ("_sessions", "_held"):
+            monkeypatch.setattr(f"nestpy_mcp.{name}.monotonic", lambda: self.now)
+
+
+async def test_an_idle_session_ends_after_thirty_minutes_and_one_in_use_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    async with TestApp(App(app_module())) as app:
+        idle, used = await opened(app), await opened(app, "bob")
+        clock.now += 1799
+        await used.tools()
+        clock.now += 2
+        await used.tools()
         with pytest.raises(McpRefusedError) as refused:
-            await ada.tools()
+            await idle.tools()
         assert refused.value.status == 404
 
 
@@ -300,19 +315,33 @@ async def test_in_the_newest_revision_a_client_listens_for_what_it_names() -> No
             assert '"io.modelcontextprotocol/subscriptionId":5' in seen
 
 
-async def test_sessions_that_were_opened_and_dropped_leave_nothing_behind() -> None:
-    async with TestApp(App(app_module(session_idle=2))) as app:
+async def test_sessions_that_were_opened_and_dropped_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    async with TestApp(App(app_module())) as app:
         store: Any = await app.get(SessionStore)
-        for number in range(100):
+        transport = (await app.get(McpRuntime)).transport("/mcp")
+        for number in range(300):
             client = await opened(app, f"user-{number}")
             await client.call_tool("ask")
-        await asyncio.sleep(2.5)
+        assert len(store._records) == len(transport.held._records) == len(transport.held._lives) == 300
+        clock.now += 1801
         await opened(app)
-        assert len(store._records) == 1
-        assert len(store._held) == 1
-        transport = (await app.get(McpRuntime)).transport("/mcp")
-        assert len(transport.held._lives) == 1
-        assert len(transport.held._records) == 1
+        assert len(store._records) == len(store._held) == 1
+        assert (len(transport.held._records), len(transport.held._used), len(transport.held._lives)) == (1, 1, 1)
+
+
+async def test_one_caller_holds_32_sessions_and_no_more_unless_set() -> None:
+    settings = McpModule.for_root()
+
+    @module(imports=[HttpModule.for_root(), settings], providers=[Tools])
+    class AppModule: ...
+
+    async with TestApp(App(AppModule)) as app:
+        for _ in range(32):
+            await opened(app)
+        with pytest.raises(McpRefusedError) as refused:
+            await opened(app)
+        assert refused.value.status == 429
 
 
 async def test_any_replica_answers_a_stateless_client_and_shared_sessions_are_known_to_all(redis_url: str) -> None:

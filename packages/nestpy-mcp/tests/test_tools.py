@@ -8,7 +8,20 @@ import pytest
 
 from nestpy_core import App, DomainError, FailureKind, injectable, module, public
 from nestpy_http import HttpModule
-from nestpy_mcp import Image, McpClient, McpRefusedError, McpRequest, Text, ToolError, ToolResult, mcp, tool
+from nestpy_mcp import (
+    Image,
+    McpClient,
+    McpRefusedError,
+    McpRequest,
+    ResourceContent,
+    Text,
+    ToolError,
+    ToolResult,
+    mcp,
+    prompt,
+    resource,
+    tool,
+)
 from nestpy_testing import TestApp
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +103,29 @@ class Tools:
         """Return too much."""
         return "x" * 2_000_000
 
+    @tool()
+    async def fails_long(self) -> str:
+        """Fail at length."""
+        raise ToolError("x\u202e" * 1_000_000)
+
+    @prompt()
+    async def huge_prompt(self) -> list[str]:
+        """Ask too much."""
+        return ["x" * 300_000] * 4
+
+    @resource("huge://many")
+    async def huge_resource(self) -> list[ResourceContent]:
+        return [ResourceContent(uri=f"huge://{number}", text="x" * 300_000) for number in range(4)]
+
+    @resource("hidden://text")
+    async def hidden_resource(self) -> str:
+        return "a\u2066b\x00c\x9bd"
+
+    @prompt()
+    async def hidden_prompt(self) -> str:
+        """Ask in hiding."""
+        return "a\u2066b\x00c\x9bd"
+
 
 @module(imports=[HttpModule.for_root()], providers=[Thermometer, Tools])
 class AppModule: ...
@@ -106,7 +142,7 @@ async def test_initialize_tells_who_the_server_is_and_what_it_offers(client: Mcp
     assert result["protocolVersion"] == "2025-11-25"
     assert result["serverInfo"] == {"name": "demo", "version": "1.2.3"}
     assert result["instructions"] == "Ask for weather"
-    assert result["capabilities"] == {"logging": {}, "tools": {}}
+    assert result["capabilities"] == {"logging": {}, "tools": {}, "prompts": {}, "resources": {}}
 
 
 async def test_a_tool_is_listed_with_its_schemas_its_constraints_and_its_hints(client: McpClient) -> None:
@@ -154,6 +190,12 @@ async def test_characters_that_deceive_a_reader_are_escaped_in_text_and_data(cli
     hidden = await client.call_tool("hidden")
     assert hidden["structuredContent"]["note"] == "a\\u202eb"
     assert "\u202e" not in hidden["content"][0]["text"]
+    shown = "a\\u2066b\\u0000c\\u009bd"
+    assert (await client.read_resource("hidden://text"))["contents"][0]["text"] == shown
+    assert (await client.get_prompt("hidden_prompt"))["messages"][0]["content"]["text"] == shown
+    failed = (await client.call_tool("fails_long"))["content"][0]["text"]
+    assert "\u202e" not in failed
+    assert len(failed) < 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -195,6 +237,8 @@ async def test_unknown_tools_methods_and_results_that_are_too_large_are_errors(c
         ("tools/call", {"name": "nobody"}, -32602),
         ("tools/nothing", {}, -32601),
         ("tools/call", {"name": "huge"}, -32603),
+        ("prompts/get", {"name": "huge_prompt"}, -32603),
+        ("resources/read", {"uri": "huge://many"}, -32603),
     ):
         with pytest.raises(McpRefusedError) as refused:
             await client.call(method, params)
