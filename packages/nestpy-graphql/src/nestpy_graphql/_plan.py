@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from ._failures import failure_of, formatted
+from ._ready import ready_completion
 from ._request import GraphqlRequest
 
 Path = Any
@@ -101,7 +102,7 @@ class PlannedField:
         self.key = key
         self.label = label
         self.nodes = nodes
-        self.definition = definition
+        self.definition: Any = definition  # None for ``__typename``
         self.get: Callable[[Any], Any] | None = definition.extensions.get("nestpy_get")
         self.function: Any = definition.extensions.get("nestpy_function")
         self.nullable = not isinstance(definition.type, GraphQLNonNull)
@@ -195,6 +196,7 @@ class TypeName(PlannedField):
         self.key = key
         self.label = "__typename"
         self.nodes = nodes
+        self.definition = None
         self.get = lambda _source: name
         self.function = None
         self.nullable = False
@@ -203,17 +205,26 @@ class TypeName(PlannedField):
 
 
 class ObjectPlan:
-    """What one operation selects of one object type."""
+    """What one operation selects of one object type.
 
-    __slots__ = ("_async", "_keys", "_sync", "fields", "is_async", "name")
+    Attributes:
+        waiting: the fields that have to be awaited.
+        ready: does what `complete` does, faster where it can.
+    """
+
+    __slots__ = ("_begin", "_keys", "_sync", "_sync_first", "fields", "is_async", "name", "ready", "waiting")
 
     def __init__(self, name: str, fields: list[PlannedField]) -> None:
         self.name = name
         self.fields = fields
         self._keys = [field.key for field in fields]
-        self._sync = [(one.key, one.get, one.complete, one) for one in fields if not one.is_async]
-        self._async = [one for one in fields if one.is_async]
-        self.is_async = bool(self._async)
+        at_once = [one for one in fields if not one.is_async]
+        self._sync = [(one.key, one.get, one.complete, one) for one in at_once]
+        self._sync_first = fields[: len(at_once)] == at_once
+        self.waiting = [one for one in fields if one.is_async]
+        self.is_async = bool(self.waiting)
+        self._begin: Complete = ready_completion(at_once, self.complete) or self.complete
+        self.ready: Complete = self._begin
 
     def complete(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
         """Return the data of the fields that lie ready."""
@@ -231,16 +242,25 @@ class ObjectPlan:
 
     async def complete_async(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
         """Return the data of all fields, those that wait side by side."""
-        found: dict[str, Any] = dict.fromkeys(self._keys)
-        found.update(self.complete(source, run, path))
-        waiting = self._async
+        found = self.begin(source, run, path)
+        waiting = self.waiting
         if len(waiting) == 1:
             field = waiting[0]
             found[field.key] = await field.resolve(source, run, (path, field.key))
             return found
         values = await gathered([field.resolve(source, run, (path, field.key)) for field in waiting])
-        found.update(zip((field.key for field in waiting), values, strict=True))
+        for field, value in zip(waiting, values, strict=True):
+            if value is BUBBLE:
+                raise BUBBLE
+            found[field.key] = value
         return found
+
+    def begin(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
+        """Return the data of the fields that lie ready, with a place for each that waits."""
+        if not self._sync:
+            return dict.fromkeys(self._keys)
+        found = self._begin(source, run, path)
+        return found if self._sync_first else {key: found.get(key) for key in self._keys}
 
     async def complete_serially(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
         """Return the data of all fields, one after the other: those of a mutation."""
@@ -252,13 +272,30 @@ class ObjectPlan:
 
 
 async def gathered(coroutines: list[Any]) -> list[Any]:
-    """Return what coroutines return, run side by side; all have ended when the first failure is raised."""
+    """Return what coroutines return, run side by side; a `Bubble` stands in the place of what raised one.
+
+    Tasks are awaited one after the other: all but the slowest have then ended, which costs no callback. When this is
+    cancelled, all of them are, and have ended when it returns.
+    """
     if len(coroutines) == 1:
-        return [await coroutines[0]]
-    found = await asyncio.gather(*coroutines, return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException):
-            raise one
+        try:
+            return [await coroutines[0]]
+        except Bubble:
+            return [BUBBLE]
+    create = asyncio.get_running_loop().create_task
+    tasks = [create(one) for one in coroutines]
+    found = []
+    try:
+        for task in tasks:
+            try:
+                found.append(await task)
+            except Bubble:
+                found.append(BUBBLE)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
     return found
 
 

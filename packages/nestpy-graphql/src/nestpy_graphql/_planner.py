@@ -29,7 +29,18 @@ from graphql.pyutils import is_iterable
 from nestpy_core.errors import DeniedError
 
 from ._entities import Entities, Shown
-from ._plan import Complete, IntrospectionError, ObjectPlan, Path, PlannedField, Run, TypeName, gathered
+from ._plan import (
+    BUBBLE,
+    Bubble,
+    Complete,
+    IntrospectionError,
+    ObjectPlan,
+    Path,
+    PlannedField,
+    Run,
+    TypeName,
+    gathered,
+)
 
 
 class Planner:
@@ -121,7 +132,7 @@ class Planner:
 
     def _objects(self, kind: GraphQLObjectType, field: PlannedField) -> tuple[Complete, bool]:
         plan = self.object(kind, _selections(field))
-        complete = plan.complete_async if plan.is_async else plan.complete
+        complete = plan.complete_async if plan.is_async else plan.ready
         if self._support(kind) is None:
             return complete, plan.is_async
         shown = self._entities.shown
@@ -155,7 +166,10 @@ class Planner:
         inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         is_entity = isinstance(inner, GraphQLObjectType) and self._support(inner) is not None
         rows = self._entities.shown if is_entity else None
-        plan = ListPlan(field, complete, rows, nullable=not isinstance(kind, GraphQLNonNull))
+        objects = None
+        if awaits and isinstance(inner, GraphQLObjectType):
+            objects = self.object(inner, _selections(field))
+        plan = ListPlan(field, complete, objects, rows, nullable=not isinstance(kind, GraphQLNonNull))
         return (plan.complete_async if awaits else plan.complete), awaits
 
     def _support(self, kind: GraphQLObjectType) -> Any:
@@ -165,13 +179,20 @@ class Planner:
 class ListPlan:
     """What one operation selects of the items of a list."""
 
-    __slots__ = ("_complete", "_field", "_limit", "_nullable", "_shown")
+    __slots__ = ("_complete", "_field", "_limit", "_nullable", "_objects", "_shown")
 
     def __init__(
-        self, field: PlannedField, complete: Complete, shown: Callable[[Any], Shown] | None, *, nullable: bool
+        self,
+        field: PlannedField,
+        complete: Complete,
+        objects: ObjectPlan | None,
+        shown: Callable[[Any], Shown] | None,
+        *,
+        nullable: bool,
     ) -> None:
         self._field = field
         self._complete = complete
+        self._objects = objects
         self._shown = shown
         self._nullable = nullable
         self._limit: int | None = field.definition.extensions.get("nestpy_items")
@@ -203,7 +224,46 @@ class ListPlan:
 
     async def complete_async(self, value: Any, run: Run, path: Path) -> list[Any]:
         """Return the data of items that wait, side by side."""
-        return await gathered([self._item(item, run, (path, index)) for index, item in enumerate(self._items(value))])
+        if self._objects is not None:
+            return await self._complete_objects(self._objects, value, run, path)
+        found = await gathered([self._item(item, run, (path, index)) for index, item in enumerate(self._items(value))])
+        if BUBBLE in found:
+            raise BUBBLE
+        return found
+
+    async def _complete_objects(self, plan: ObjectPlan, value: Any, run: Run, path: Path) -> list[Any]:
+        """Return the data of objects: a task for each field that waits, none for the objects themselves."""
+        found: list[Any] = []
+        waiting: list[Any] = []
+        owners: list[tuple[int, str]] = []
+        for index, item in enumerate(self._items(value)):
+            place = (path, index)
+            try:
+                found.append(self._absent(run, place) if item is None else plan.begin(item, run, place))
+            except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+                found.append(self._failed(error, run, place, waiting))
+                continue
+            for field in plan.waiting if item is not None else ():
+                waiting.append(field.resolve(item, run, (place, field.key)))
+                owners.append((index, field.key))
+        for (index, key), data in zip(owners, await gathered(waiting), strict=True):
+            if data is not BUBBLE:
+                if found[index] is not None:
+                    found[index][key] = data
+            elif self._nullable:
+                found[index] = None
+            else:
+                raise BUBBLE
+        return found
+
+    def _failed(self, error: Exception, run: Run, path: Path, waiting: list[Any]) -> None:
+        """Let null stand for an item, or close what waits and go on at the parent."""
+        try:
+            run.fail(error, self._field, path, nullable=self._nullable)
+        except Bubble:
+            for one in waiting:
+                one.close()
+            raise
 
     async def _item(self, item: Any, run: Run, path: Path) -> Any:
         try:

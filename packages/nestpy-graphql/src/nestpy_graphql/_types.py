@@ -102,7 +102,7 @@ class Types:
         if isinstance(hint, type) and issubclass(hint, enum.Enum):
             return self._enumeration(hint)
         if get_origin(hint) is Literal:
-            return GraphQLString if all(isinstance(value, str) for value in get_args(hint)) else None
+            return self._scalars.get(_only([type(value) for value in get_args(hint)]))
         supertype = getattr(hint, "__supertype__", None)
         return None if supertype is None else self._known(supertype)
 
@@ -238,12 +238,28 @@ class Types:
     def _field(self, hint: Any, one: ShapeField) -> GraphQLField:
         is_mapping = is_typeddict(get_origin(hint) or hint)
         get: Callable[[Any], Any] = _item(one.name) if is_mapping else attrgetter(one.name)
-        return self.plain_field(one.hint, get, f"{name_of(hint)}.{one.name}", one.description)
+        place = None if is_mapping else ("attribute", one.name)
+        return self.plain_field(one.hint, get, f"{name_of(hint)}.{one.name}", one.description, place)
 
-    def plain_field(self, hint: Any, get: Callable[[Any], Any], label: str, description: str = "") -> GraphQLField:
-        """Return a field whose value lies in its parent."""
+    def plain_field(  # noqa: PLR0917  # as many as a field has
+        self,
+        hint: Any,
+        get: Callable[[Any], Any],
+        label: str,
+        description: str,
+        place: tuple[str, str] | None,
+    ) -> GraphQLField:
+        """Return a field whose value lies in its parent.
+
+        Args:
+            hint: the annotation.
+            get: reads it.
+            label: whose it is, for messages.
+            description: for documents.
+            place: where it lies: ``attribute`` of the parent, or ``data`` of what is shown of an entity, and its name.
+        """
         options = next((one for one in metadata_of(hint) if isinstance(one, TypeOptions)), None)
-        extensions: dict[str, Any] = {"nestpy_get": get, "nestpy_cost": 0}
+        extensions: dict[str, Any] = {"nestpy_get": get, "nestpy_cost": 0, "nestpy_attribute": place}
         if options is not None and options.items is not None:
             extensions["nestpy_items"] = options.items
         return GraphQLField(
@@ -259,7 +275,7 @@ class Types:
         text = next((text for text in texts if text), "")
         wire, optional = camel(name), NoneType in members_of(without_metadata(hint))
         get = self._entity_getter(name, wire, optional=optional)
-        return self.plain_field(hint, get, f"{name_of(cls)}.{name}", text)
+        return self.plain_field(hint, get, f"{name_of(cls)}.{name}", text, ("data", name))
 
     def _entity_getter(self, name: str, wire: str, *, optional: bool) -> Callable[[Any], Any]:
         shown = self.entities.shown
@@ -384,6 +400,19 @@ def _item_of(hint: Any) -> Any:
 def _item(name: str) -> Callable[[Any], Any]:
     get = itemgetter(name)
     return lambda source: get(source) if name in source else None
+
+
+def _unless_unset(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def read(source: Any) -> Any:
+        value = get(source)
+        return None if value is msgspec.UNSET else value
+
+    return read
+
+
+def _only(kinds: list[type]) -> type | None:
+    """Return the class that all have; None where they differ."""
+    return kinds[0] if len(set(kinds)) == 1 else None
 
 
 def _nullable_type(found: Any) -> Any:
