@@ -6,9 +6,11 @@ import pytest
 from line_edge import Failed, app_of, calling, edge_of, on_line, station
 
 from nestpy_core import (
+    CompiledFunction,
     Inject,
     Scope,
     Source,
+    from_context,
     injectable,
     provide,
     use_filters,
@@ -208,3 +210,15 @@ async def test_handlers_of_one_shape_share_their_code_and_nothing_else():
     assert one.function.__code__.co_filename != two.function.__code__.co_filename
     async with calling(Host) as send:
         assert [await send("one x"), await send("two x")] == ["one x", "two x"]
+
+
+async def test_what_reads_the_context_is_written_once_for_every_edge():
+    async def later(context: str) -> str:
+        return f"later {context}"
+
+    for read, value in ((str.upper, "SEEN"), (later, "later seen")):
+        out = Source()
+        with out.block("async def handle(context):"):
+            name = from_context(read).emit(out, "user")
+            out.line(f"return {name}")
+        assert await CompiledFunction("one", "nestpy:one", out).function("seen") == value

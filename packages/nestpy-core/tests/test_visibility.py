@@ -36,6 +36,13 @@ class AlphaModule: ...
 class BetaModule: ...
 
 
+def test_a_graph_says_which_modules_it_has_by_class_or_by_name():
+    graph = app_of(imports=[AlphaModule]).graph
+    assert [graph.has(one) for one in (AlphaModule, BetaModule)] == [True, False]
+    names = (f"{__name__}:AlphaModule", f"{__name__}:BetaModule", "nowhere._module:AlphaModule")
+    assert [graph.has(name) for name in names] == [True, False, False]
+
+
 def test_a_forgotten_import_is_named_with_its_owner():
     error = boot_error(imports=[AlphaModule, BetaModule])
     assert isinstance(error.exceptions[0], AccessError)

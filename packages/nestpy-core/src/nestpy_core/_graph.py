@@ -209,8 +209,10 @@ class Graph(OpenRecord, eq=False):
         """Yield the bindings of each token, in order of listing."""
         yield from self._by_token.values()
 
-    def has(self, module: type) -> bool:
-        """Say whether the app imports a module class."""
+    def has(self, module: type | str) -> bool:
+        """Say whether the app imports a module class; one that is named, ``package.module:Class``, is not loaded."""
+        if isinstance(module, str):
+            return any(f"{node.cls.__module__}:{node.cls.__qualname__}" == module for node in self.modules if node.cls)
         return any(node.cls is module for node in self.modules)
 
     def bindings_of(self, token: Any) -> list[Binding]:  # any token

@@ -16,6 +16,7 @@ from .errors import DefinitionError
 if TYPE_CHECKING:
     from ._graph import Binding, LayerUse
     from ._hints import Dependency
+    from ._source import Source
 
 __all__ = (
     "FromContext",
@@ -137,6 +138,14 @@ class FromContext(Record, frozen=True):
     """What `from_context` leaves in an annotation's metadata; edges call ``read`` with the call's context."""
 
     read: Callable[[Any], Any]
+
+    def emit(self, out: Source, name: str) -> str:
+        """Write the reading of ``context`` into a compiled handler, and return the variable that holds the value."""
+        variable = out.fresh(name)
+        out.line(f"{variable} = {out.constant(self.read, 'read')}(context)")
+        with out.block(f"if hasattr({variable}, '__await__'):"):
+            out.line(f"{variable} = await {variable}")
+        return variable
 
 
 def from_context(read: Callable[[Any], Any]) -> FromContext:
