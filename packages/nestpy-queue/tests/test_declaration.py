@@ -7,6 +7,7 @@ import pytest
 from nestpy_core import BootError, DefinitionError, Inject, from_context, injectable, use_guards, use_interceptors
 from nestpy_core.contracts import Actor
 from nestpy_queue import JobContext, Queue, QueueModule, RunningJob, process, processor
+from nestpy_testing import LogCapture
 
 from .working import app_of, until_state, working
 
@@ -166,7 +167,7 @@ async def test_a_handler_takes_the_attempt_its_context_and_injected_things() -> 
 
 
 @pytest.mark.anyio
-async def test_layers_run_around_a_job_as_around_a_request() -> None:
+async def test_layers_run_around_a_job_as_around_a_request(log_capture: LogCapture) -> None:
     order: list[str] = []
 
     @injectable
@@ -197,7 +198,8 @@ async def test_layers_run_around_a_job_as_around_a_request() -> None:
         assert await (await queue.enqueue(Transcode(2))).result() == "done"
         assert order == ["guard", "before", "handler", "after"]
         found = await until_state((await queue.enqueue(Transcode(1))).status, "dead")
-        assert found.reason == "UnrecoverableError: refused: a guard refused it"
+        assert found.reason == "UnrecoverableError: refused: forbidden"
+    assert "Audio.transcode was refused: reason=forbidden" in log_capture.expect_one(logger="nestpy.guards").event
 
 
 def test_an_actor_of_a_job_is_an_actor() -> None:

@@ -302,7 +302,7 @@ async def test_what_runs_when_the_app_stops_finishes(clock: FakeClock) -> None:
     assert ended == ["ended"]
 
 
-async def test_a_guard_that_refuses_is_a_failed_tick(clock: FakeClock) -> None:
+async def test_a_guard_that_refuses_is_a_failed_tick(clock: FakeClock, log_capture: LogCapture) -> None:
     @injectable
     class Never:
         def can_activate(self, context: Any) -> bool:
@@ -321,6 +321,7 @@ async def test_a_guard_that_refuses_is_a_failed_tick(clock: FakeClock) -> None:
         await clock.advance(10)
         assert (await context.get(Schedules)).status("Jobs.guarded").outcome == "error"
     assert ran == []
+    assert "Jobs.guarded was refused: reason=forbidden" in log_capture.expect_one(logger="nestpy.guards").event
 
 
 def test_what_cannot_be_is_refused_where_it_stands_or_at_boot() -> None:

@@ -89,13 +89,11 @@ class ListenerCode:
         reader = parameter.context_reader
         if reader is None and not pipes.any_for(parameter):
             return "event"
-        variable = out.fresh(parameter.name)
         if reader is None:
+            variable = out.fresh(parameter.name)
             out.line(f"{variable} = event")
         else:
-            out.line(f"{variable} = {out.constant(reader.read, 'read')}(context)")
-            with out.block(f"if hasattr({variable}, '__await__'):"):
-                out.line(f"{variable} = await {variable}")
+            variable = reader.emit(out, parameter.name)
         pipes.apply(variable, parameter)
         return variable
 

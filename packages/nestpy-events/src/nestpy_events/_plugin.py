@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,13 @@ if TYPE_CHECKING:
 
 nestpy_api = "0.1"
 
-
-def _has_work(graph: Graph) -> bool:
-    # An app that uses `EventsModule` has imported it; where nobody has, nothing of this package is loaded.
-    loaded = sys.modules.get("nestpy_events._module")
-    return loaded is not None and graph.has(loaded.EventsModule)
+_MODULE = "nestpy_events._module:EventsModule"
 
 
 @hookimpl
 def nestpy_collect(graph: Graph) -> Iterable[Any] | None:
     """Bring the table of listeners."""
-    if not _has_work(graph):
+    if not graph.has(_MODULE):
         return None
     from ._edge import contributions
 
@@ -35,7 +30,7 @@ def nestpy_collect(graph: Graph) -> Iterable[Any] | None:
 @hookimpl
 def nestpy_edge(graph: Graph) -> EventsEdge | None:
     """Compile the listeners."""
-    if not _has_work(graph):
+    if not graph.has(_MODULE):
         return None
     from ._edge import EventsEdge
 

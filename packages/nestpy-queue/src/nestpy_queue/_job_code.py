@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nestpy_core import Binding, CallKind, Denial, Handler, Parameter, Source, ViolationsError
+from nestpy_core import Binding, CallKind, Handler, Parameter, Source, ViolationsError, log_denial
 
 from ._context import DoneBeforeError, JobCall, JobContext, RunningJob
 from ._types import JobType
@@ -79,13 +79,11 @@ class JobCode:
             return "job"
         if found is JobContext:
             return "context"
-        variable = out.fresh(parameter.name)
         reader = parameter.context_reader
         if reader is not None:
-            out.line(f"{variable} = {out.constant(reader.read, 'read')}(context)")
-            with out.block(f"if hasattr({variable}, '__await__'):"):
-                out.line(f"{variable} = await {variable}")
+            variable = reader.emit(out, parameter.name)
         else:
+            variable = out.fresh(parameter.name)
             decode = out.constant(self.job_type.decoder(), "decode")
             out.line(f"{variable} = {out.constant(read_job, 'read_job')}({decode}, job)")
         pipes.apply(variable, parameter)
@@ -93,7 +91,7 @@ class JobCode:
 
     def refusal(self, out: Source) -> str:
         """Return what makes a refusal final."""
-        return f"{out.constant(refused, 'refused')}(job, verdict)"
+        return f"{out.constant(refused, 'refused')}(job, verdict, {self.handler.label!r})"
 
     def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write where the result goes."""
@@ -121,7 +119,10 @@ def read_job(decode: Any, job: RunningJob) -> Any:  # a decoder, and what it ret
         raise PayloadError(f"the payload does not fit `{job.envelope.type}`: {error}") from error
 
 
-def refused(job: RunningJob, verdict: object) -> None:
+def refused(job: RunningJob, verdict: object, label: str) -> None:
     """Leave the refusal of a guard as the job's end."""
-    said = verdict.detail or verdict.kind.value if isinstance(verdict, Denial) else "a guard refused it"
-    job.error = verdict if isinstance(verdict, Exception) else UnrecoverableError(f"refused: {said}")
+    if isinstance(verdict, Exception):
+        job.error = verdict
+    else:
+        denial = log_denial(verdict, label)
+        job.error = UnrecoverableError(f"refused: {denial.detail or denial.kind.value}")

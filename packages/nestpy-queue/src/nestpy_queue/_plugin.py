@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +16,13 @@ if TYPE_CHECKING:
 
 nestpy_api = "0.1"
 
-
-def _has_work(graph: Graph) -> bool:
-    # An app that uses `QueueModule` has imported it; where nobody has, nothing of this package is loaded.
-    loaded = sys.modules.get("nestpy_queue._module")
-    return loaded is not None and graph.has(loaded.QueueModule)
+_MODULE = "nestpy_queue._module:QueueModule"
 
 
 @hookimpl
 def nestpy_collect(graph: Graph) -> Iterable[Any] | None:
     """Carry the attempt into request-scoped providers, and keep what is known of the app's jobs."""
-    if not _has_work(graph):
+    if not graph.has(_MODULE):
         return None
     from nestpy_core import Carrier, provide
 
@@ -44,7 +39,7 @@ def nestpy_collect(graph: Graph) -> Iterable[Any] | None:
 @hookimpl
 def nestpy_edge(graph: Graph) -> QueueEdge | None:
     """Run the processors."""
-    if not _has_work(graph):
+    if not graph.has(_MODULE):
         return None
     from ._edge import QueueEdge
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,13 @@ if TYPE_CHECKING:
 
 nestpy_api = "0.1"
 
-
-def _has_work(graph: Graph) -> bool:
-    # An app that uses `ScheduleModule` has imported it; where nobody has, nothing of this package is loaded.
-    loaded = sys.modules.get("nestpy_schedule._module")
-    return loaded is not None and graph.has(loaded.ScheduleModule)
+_MODULE = "nestpy_schedule._module:ScheduleModule"
 
 
 @hookimpl
 def nestpy_collect(graph: Graph) -> Iterable[Any] | None:
     """Carry the tick into request-scoped providers."""
-    if not _has_work(graph):
+    if not graph.has(_MODULE):
         return None
     from nestpy_core import Carrier
 
@@ -37,7 +32,7 @@ def nestpy_collect(graph: Graph) -> Iterable[Any] | None:
 @hookimpl
 def nestpy_edge(graph: Graph) -> ScheduleEdge | None:
     """Run the schedules."""
-    if not _has_work(graph):
+    if not graph.has(_MODULE):
         return None
     from ._edge import ScheduleEdge
 

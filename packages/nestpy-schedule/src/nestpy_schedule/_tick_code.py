@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nestpy_core import CallKind, Denial, Handler, Parameter, Source
+from nestpy_core import CallKind, Handler, Parameter, Source, log_denial
 
 from ._tick import Tick, TickCall, TickContext
 from .errors import ScheduleError
@@ -66,15 +66,11 @@ class TickCode:
         reader = parameter.context_reader
         if reader is None:
             return out.constant(parameter.default, f"default_{parameter.name}")
-        variable = out.fresh(parameter.name)
-        out.line(f"{variable} = {out.constant(reader.read, 'read')}(context)")
-        with out.block(f"if hasattr({variable}, '__await__'):"):
-            out.line(f"{variable} = await {variable}")
-        return variable
+        return reader.emit(out, parameter.name)
 
     def refusal(self, out: Source) -> str:
         """Return what makes a refusal the tick's failure."""
-        return f"{out.constant(refused, 'refused')}(tick, verdict)"
+        return f"{out.constant(refused, 'refused')}(tick, verdict, {self.handler.label!r})"
 
     def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write what instruments read; nobody waits for the result."""
@@ -88,7 +84,10 @@ class TickCode:
         out.line("tick.error = error")
 
 
-def refused(tick: Tick, verdict: object) -> None:
+def refused(tick: Tick, verdict: object, label: str) -> None:
     """Leave the refusal of a guard as the tick's failure."""
-    said = verdict.detail or verdict.kind.value if isinstance(verdict, Denial) else "a guard refused it"
-    tick.error = verdict if isinstance(verdict, Exception) else ScheduleError(f"refused: {said}")
+    if isinstance(verdict, Exception):
+        tick.error = verdict
+    else:
+        denial = log_denial(verdict, label)
+        tick.error = ScheduleError(f"refused: {denial.detail or denial.kind.value}")
