@@ -3,8 +3,8 @@
 The cost of a field is its own (1, or ``extensions["nestpy_cost"]``) and that of what it selects, as often as its list
 is long. The walk goes the executor's way: it merges fields of one name in the answer, enters a fragment once per
 selection set, follows every object type that an interface or union may turn out to be and takes the dearest.
-``@skip`` and ``@include`` are taken to include. Sizes that hang on variables stay open: a cost is a polynomial in
-them, made once per document and evaluated in a microsecond per request.
+``@skip`` and ``@include`` are taken to include. Sizes that hang on variables stay open: a cost is then a short program
+over them, made once per document and run in a microsecond per request.
 
 The bound is sound, that is never below the number of resolver calls, as long as the executor keeps what is assumed:
 
@@ -13,7 +13,7 @@ The bound is sound, that is never below the number of resolver calls, as long as
 - the default in ``nestpy_size`` is the argument's default in the schema, or the resolver's own where it has none;
 - a field that resolves others itself (calls another resolver, loops over services) says so in ``nestpy_cost``.
 
-What extensions of a field of an object type may say (interfaces' own fields are never resolved, so theirs are not read):
+What extensions of an object type's field may say (an interface's own fields are never resolved, theirs are not read):
 
 ``nestpy_cost``
     the cost of one call of its resolver, from 0; 1 without.
@@ -60,8 +60,8 @@ PAGES = frozenset({"items", "edges", "nodes"})
 WORK = 20_000
 """Selections looked at before an operation is refused as too complex: ten times what 2,000 tokens can hold."""
 
-TERMS = 200
-"""Products of open sizes in one cost; more are refused."""
+STEPS = 500
+"""Steps of an open cost; an operation with more, each with a size that a variable gives, is refused."""
 
 
 class Size(NamedTuple):
@@ -78,8 +78,22 @@ class Size(NamedTuple):
     maximum: int
 
 
-Cost: TypeAlias = dict[tuple[Size, ...], int]
-"""A sum of products: for each product of open sizes, how often it counts; ``()`` is the part that is known."""
+class Step(NamedTuple):
+    """One line of the program of an open cost.
+
+    Attributes:
+        known: the part that is known.
+        parts: what is added to it, each as how often, how often by a variable, and which earlier step.
+        dearest: whether the dearest of the parts and what is known is taken instead of their sum.
+    """
+
+    known: int
+    parts: tuple[tuple[int, Size | None, int], ...]
+    dearest: bool
+
+
+Cost: TypeAlias = int | tuple[Step, ...]
+"""What an operation costs; while it hangs on variables, the steps to find it, of which the last one has the result."""
 
 
 class TooComplexError(Exception):
@@ -106,13 +120,33 @@ class _Field(NamedTuple):
 
 def evaluate(cost: Cost, variables: Mapping[str, Any]) -> int:
     """Return what an operation costs with these variables, which are taken as they came, before they are coerced."""
-    total = 0
-    for sizes, times in cost.items():
-        product = times
-        for variable, default, maximum in sizes:
-            product *= _length(variables.get(variable, default), maximum)
-        total += product
-    return total
+    if isinstance(cost, int):
+        return cost
+    values: list[int] = []
+    for known, parts, dearest in cost:
+        total = known
+        for times, size, step in parts:
+            part = times * values[step]
+            if size is not None:
+                part *= _length(variables.get(size.variable, size.default), size.maximum)
+            total = max(total, part) if dearest else total + part
+        values.append(total)
+    return values[-1]
+
+
+def least(cost: Cost) -> int:
+    """Return what an operation costs at least, whatever its variables."""
+    return evaluate(cost, _ONES)
+
+
+class _Ones(dict[str, int]):
+    """Every variable, as small as it counts."""
+
+    def get(self, key: str, default: object = None) -> int:  # there is always a value
+        return 1
+
+
+_ONES = _Ones()
 
 
 def allowed_items(field: GraphQLField, arguments: Mapping[str, Any], limits: Limits) -> int:
@@ -150,12 +184,12 @@ class Costs:
         """Return the cost of an operation; what the schema does not know costs nothing and is refused by the rules.
 
         Raises:
-            TooComplexError: the walk took more than `WORK` steps, or the cost hangs on too many sizes.
+            TooComplexError: the walk took more than `WORK` steps, or the cost has more than `STEPS`.
         """
         root = self._schema.get_root_type(operation.operation)
         if root is None:
-            return {}
-        return _Walk(self, self._schema, operation, fragments, self._limits).cost(root, (operation.selection_set,))
+            return 0
+        return _Walk(self, self._schema, operation, fragments, self._limits).result(root)
 
     def fields(self, parent: GraphQLObjectType) -> dict[str, _Field]:
         """Return the fields of an object type as the walk wants them."""
@@ -178,10 +212,19 @@ class Costs:
         return _Field(own.get("nestpy_cost", 1), lists, own.get("nestpy_size"), own.get("nestpy_items"), tuple(types))
 
 
+class _Open(NamedTuple):
+    """A cost that a step finds."""
+
+    step: int
+
+
+_Amount: TypeAlias = int | _Open
+
+
 class _Walk:
     """One operation's way through the schema."""
 
-    __slots__ = ("_costs", "_defaults", "_fragments", "_known", "_limits", "_schema", "_work")
+    __slots__ = ("_costs", "_defaults", "_found", "_fragments", "_limits", "_operation", "_schema", "_steps", "_work")
 
     def __init__(
         self,
@@ -192,51 +235,81 @@ class _Walk:
         limits: Limits,
     ) -> None:
         self._costs, self._schema, self._fragments, self._limits = costs, schema, fragments, limits
+        self._operation = operation
         self._defaults = {one.variable.name.value: one.default_value for one in operation.variable_definitions or ()}
-        self._known: dict[tuple[object, ...], Cost] = {}
+        self._found: dict[tuple[object, ...], _Amount] = {}
+        self._steps: list[Step] = []
         self._work = WORK
 
-    def cost(
-        self, parent: GraphQLObjectType, selections: tuple[SelectionSetNode, ...], length: int | Size | None = None
-    ) -> Cost:
+    def result(self, root: GraphQLObjectType) -> Cost:
+        """Return the cost of the operation."""
+        amount = self._object(root, (self._operation.selection_set,), None)
+        if isinstance(amount, int):
+            return amount
+        return tuple(self._steps[: amount.step + 1])
+
+    def _object(
+        self, parent: GraphQLObjectType, selections: tuple[SelectionSetNode, ...], length: int | Size | None
+    ) -> _Amount:
         """Return what the *selections* of one object cost; *length* is that of its list if it is a page."""
         key = (parent.name, length, *map(id, selections))
-        known = self._known.get(key)
-        if known is None:
+        found = self._found.get(key)
+        if found is None:
             fields = self._costs.fields(parent)
-            known = {}
+            known, parts = 0, []
             for nodes in self._collect(parent, selections).values():
                 name = nodes[0].name.value
                 if name in INTROSPECTION:
-                    _add(known, {(): max(1, self._limits.max_cost // 4)})
+                    known += max(1, self._limits.max_cost // 4)
                 elif name in fields:
-                    _add(known, self._field(fields[name], name, nodes, length))
-            if len(known) > TERMS:
-                raise TooComplexError
-            self._known[key] = known
-        return known
+                    known += fields[name].cost
+                    times, size, amount = self._below(fields[name], name, nodes, length)
+                    if isinstance(amount, int) and size is None:
+                        known += times * amount
+                    else:
+                        parts.append((times, size, amount))
+            found = self._found[key] = self._step(known, parts)
+        return found
 
-    def _field(self, field: _Field, name: str, nodes: list[FieldNode], page: int | Size | None) -> Cost:
-        total: Cost = {(): field.cost}
+    def _below(
+        self, field: _Field, name: str, nodes: list[FieldNode], page: int | Size | None
+    ) -> tuple[int, Size | None, _Amount]:
+        """Return what a field selects: how often, how often by a variable, and what it costs once."""
         below = tuple(node.selection_set for node in nodes if node.selection_set)
         if not below or not field.types:
-            return total
+            return 0, None, 0
         length = self._length(field.argument, nodes[0]) if field.argument else None
-        inner = None if field.lists else length
-        dearest: Cost = {}
-        for type_ in field.types:
-            for product, times in self.cost(type_, below, inner).items():
-                dearest[product] = max(times, dearest.get(product, 0))
+        amounts = [self._object(type_, below, None if field.lists else length) for type_ in field.types]
         if not field.lists:
-            _add(total, dearest)
-            return total
+            return 1, None, self._dearest(0, amounts)
         if length is None:
             length = field.items or (page if page is not None and name in PAGES else self._limits.list_size)
-        dearest[()] = max(1, dearest.get((), 0))  # an item is made even if nothing of it is resolved
-        self._spend(len(dearest))
-        times = self._limits.list_size ** (field.lists - 1)
-        _add(total, {product: count * times for product, count in _longer(dearest, length).items()})
-        return total
+        inner = self._limits.list_size ** (field.lists - 1)
+        item = self._dearest(1, amounts)  # an item is made even if nothing of it is resolved
+        return (inner, length, item) if isinstance(length, Size) else (inner * length, None, item)
+
+    def _dearest(self, known: int, amounts: Sequence[_Amount]) -> _Amount:
+        known = max(known, *(amount for amount in amounts if isinstance(amount, int)), 0)
+        parts = [(1, None, amount) for amount in amounts if not isinstance(amount, int)]
+        return self._step(known, parts, dearest=True)
+
+    def _step(self, known: int, parts: Sequence[tuple[int, Size | None, _Amount]], *, dearest: bool = False) -> _Amount:
+        """Return what is known if nothing is open, else a new step; known amounts of open size get steps first."""
+        if not parts:
+            return known
+        if not known and len(parts) == 1 and parts[0][:2] == (1, None):
+            return parts[0][2]
+        numbered = tuple((times, size, self._number(amount)) for times, size, amount in parts)
+        return self._added(Step(known, numbered, dearest))
+
+    def _number(self, amount: _Amount) -> int:
+        return self._added(Step(amount, (), dearest=False)).step if isinstance(amount, int) else amount.step
+
+    def _added(self, step: Step) -> _Open:
+        if len(self._steps) == STEPS:
+            raise TooComplexError
+        self._steps.append(step)
+        return _Open(len(self._steps) - 1)
 
     def _length(self, argument: tuple[str, int, int], node: FieldNode) -> int | Size:
         name, default, maximum = argument
@@ -290,14 +363,3 @@ def _literal(node: ValueNode) -> int | None:
     if isinstance(node, IntValueNode) and len(node.value) < 10:
         return int(node.value)
     return None
-
-
-def _add(total: Cost, more: Cost) -> None:
-    for product, times in more.items():
-        total[product] = total.get(product, 0) + times
-
-
-def _longer(cost: Cost, length: int | Size) -> Cost:
-    if isinstance(length, Size):
-        return {tuple(sorted((*product, length))): times for product, times in cost.items()}
-    return {product: times * length for product, times in cost.items()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from graphql import GraphQLError, GraphQLSchema, GraphQLSyntaxError, parse
 
 from ._cache import Cache
-from ._cost import Cost, Costs, TooComplexError, evaluate
+from ._cost import Cost, Costs, TooComplexError, evaluate, least
 from ._counts import Definitions, describes_schema, excesses
 from ._limits import Limits
 from ._refused import RefusedDocument, limit_exceeded, refusal, rewritten
@@ -180,8 +180,7 @@ class Documents:
             allowed = self._limits.max_cost
             message = "The operation is too complex for its cost to be found."
             raise RefusedDocument([limit_exceeded("max_cost", allowed, message, node)]) from None
-        is_open = any(cost)
-        return _Operation(Prepared(document, node), _least(cost), cost if is_open else None)
+        return _Operation(Prepared(document, node), least(cost), None if isinstance(cost, int) else cost)
 
     def _too_dear(self, cost: int, node: OperationDefinitionNode) -> GraphQLError:
         allowed = self._limits.max_cost
@@ -194,11 +193,6 @@ def _refuse(errors: Any) -> None:  # any iterable of errors
     found = list(errors)
     if found:
         raise RefusedDocument(found)
-
-
-def _least(cost: Cost) -> int:
-    """Return what an operation costs at least: open sizes are taken as 1."""
-    return sum(cost.values())
 
 
 def _bytes(source: str) -> int:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLError, GraphQLSchema, specified_rules, validate
-from graphql.validation import ASTValidationRule, OverlappingFieldsCanBeMergedRule, ValidationContext
+from graphql.validation import (
+    ASTValidationRule,
+    NoUndefinedVariablesRule,
+    NoUnusedVariablesRule,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
+    VariablesInAllowedPositionRule,
+)
 
 from ._duplicates import merged
 from ._limits import Limits
@@ -35,12 +42,19 @@ RULES: tuple[type[ASTValidationRule], ...] = tuple(
     BoundedOverlapRule if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules
 )
 
+OF_VARIABLES = frozenset({NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule})
+"""Rules that walk whole operations for variables; a source without a ``$`` has none and is spared the walk."""
+
+RULES_WITHOUT_VARIABLES = tuple(rule for rule in RULES if rule not in OF_VARIABLES)
+
 
 def broken_rules(
     schema: GraphQLSchema, document: DocumentNode, limits: Limits, *, suggestions: bool
 ) -> list[GraphQLError]:
     """Return the rules of the specification that a document breaks, at most `Limits.max_errors`."""
-    found = validate(schema, merged(document), RULES, max_errors=limits.max_errors, hide_suggestions=not suggestions)
+    source = document.loc.source.body if document.loc else "$"
+    rules = RULES if "$" in source else RULES_WITHOUT_VARIABLES
+    found = validate(schema, merged(document), rules, max_errors=limits.max_errors, hide_suggestions=not suggestions)
     errors = []
     for error in found:
         if error.message == ABORTED:
