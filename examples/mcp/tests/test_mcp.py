@@ -7,18 +7,24 @@ import asyncio
 import pytest
 
 from nestpy_core import module, public
-from nestpy_http import HttpModule, Query, Response, controller, get
+from nestpy_http import HttpModule, Query, Request, Response, controller, get
 from nestpy_mcp import McpRefusedError
 from nestpy_testing import TestApp
 
 pytestmark = pytest.mark.anyio
 
 
+SEEN = []
+
+
 @public
 @controller("/v1")
 class Upstream:
     @get("/forecast")
-    async def forecast(self, latitude: Query[float], longitude: Query[float], current: Query[str]) -> Response:
+    async def forecast(
+        self, latitude: Query[float], longitude: Query[float], current: Query[str], request: Request
+    ) -> Response:
+        SEEN.append(f"{request.path}?{request.query_string} {list(request.headers.items())}")
         if latitude == 13:
             return Response({"error": "secret upstream detail"}, 500)
         if latitude == 14:
@@ -79,6 +85,15 @@ async def test_refuses_places_that_are_not_on_earth(app, place, field):
 async def test_a_broken_slow_or_odd_upstream_is_an_error_of_the_tool(app, latitude):
     result = await app.mcp().call_tool("current_weather", {"latitude": latitude, "longitude": 0})
     assert result == {"content": [{"type": "text", "text": "The weather service is not available"}], "isError": True}
+
+
+async def test_nothing_that_the_caller_sent_but_the_place_travels_on(app):
+    SEEN.clear()
+    headers = {"authorization": "Bearer canary", "cookie": "a=canary", "x-api-key": "canary"}
+    await app.mcp(headers=headers).call_tool("current_weather", {"latitude": 1, "longitude": 2})
+    (seen,) = SEEN
+    assert "latitude=1" in seen
+    assert "canary" not in seen
 
 
 async def test_probes_answer(app):

@@ -28,6 +28,7 @@ SERVERS = {
     "rsgi": (["everything.py"], {}),
     "rsgi, two workers": (["everything.py"], {"NESTPY_HTTP__WORKERS": "2"}),
     "asgi": (["-m", "uvicorn", "--port", "PORT", "everything:app"], {}),
+    "asgi, two workers": (["-m", "uvicorn", "--port", "PORT", "--workers", "2", "everything:app"], {}),
 }
 
 

@@ -1,5 +1,6 @@
 """Streamable HTTP: revisions, headers, limits, batches, pages, and what an attacker sends."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -126,6 +127,53 @@ async def test_another_host_is_misdirected_before_the_body_is_read(app: Any, hos
     answer = await app.mcp(headers={"host": host}).post(b"{" * 1_000_000)
     assert answer.status in (400, 421)
     assert answer.status == 421 or host == "" or "[" in host or ":" in host
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+async def test_a_foreign_host_is_refused_on_every_address_while_the_body_is_still_to_come(address: str) -> None:
+    settings = {"NESTPY_HTTP__HOST": address}
+    async with asyncio.timeout(30), TestApp(App(AppModule), socket=True).with_settings(settings) as app:
+        port = int(app.url.rpartition(":")[2])
+        for head, status in (
+            ("Host: evil.example", b"421"),
+            ("Host: localhost\r\nOrigin: https://evil.example", b"403"),
+            ("Host: localhost\r\nOrigin: null", b"403"),
+            ("Host: localhost", b""),
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            lines = f"POST /mcp HTTP/1.1\r\n{head}\r\nContent-Type: application/json\r\nContent-Length: 19999\r\n\r\n"
+            writer.write(lines.encode())
+            await writer.drain()
+            if status:
+                assert (await reader.readline()).split()[1] == status, head
+            else:
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(reader.readline(), 0.3)
+            writer.close()
+
+
+async def test_a_foreign_host_or_origin_is_refused_before_anybody_asks_who_it_is_and_which_session() -> None:
+    @mcp(stateful=True)
+    class Closed:
+        @tool()
+        async def bare(self) -> str:
+            """Nobody reaches it."""
+            return ""
+
+    @module(imports=[HttpModule.for_root(), McpModule], providers=[Closed])
+    class ClosedModule: ...
+
+    async with TestApp(App(ClosedModule)) as app:
+        for headers, status in (
+            ({"host": "evil.example"}, 421),
+            ({"origin": "https://evil.example"}, 403),
+            ({"origin": "null"}, 403),
+            ({}, 401),
+        ):
+            asked = {**headers, "mcp-session-id": "x" * 43, "accept": "text/event-stream"}
+            assert (await app.mcp(headers=headers).post(ping())).status == status
+            assert (await app.http.get("/mcp", headers=asked)).status == status
+            assert (await app.http.delete("/mcp", headers=asked)).status == status
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:3003", "127.0.0.1:1", "[::1]:8080"])
