@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import time
+import tracemalloc
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
 
 import msgspec
@@ -230,6 +231,37 @@ async def test_a_body_is_refused_the_same_beside_a_context_and_a_provider(servin
     async with serving(ContextController) as http:
         answer = await http.post("/", json={"type": "closed", "text": "long"})
     assert (answer.status, list(answer.json()["errors"])) == (400, ["text"])
+
+
+async def test_a_refused_body_stands_in_memory_at_most_twice(serving):
+    @controller("/")
+    class Taking:
+        @post("/texts")
+        async def texts(self, texts: Body[list[str]]) -> int:
+            return len(texts)
+
+        @post("/numbers")
+        async def numbers(self, numbers: Body[list[int]]) -> int:
+            return len(numbers)
+
+    def peak():
+        return tracemalloc.get_traced_memory()[1] - begun
+
+    async with serving(Taking) as client:
+        for path, item in (("/texts", "abc"), ("/numbers", 999)):
+            body = msgspec.json.encode([item] * 40_000)
+            tracemalloc.start()
+            try:
+                begun = tracemalloc.get_traced_memory()[0]
+                msgspec.json.decode(body)
+                once = peak()
+                tracemalloc.reset_peak()
+                answer = await client.post(path, content=body, headers={"content-type": "application/json"})
+                refused = peak()
+            finally:
+                tracemalloc.stop()
+            assert (answer.status, answer.json()["errors"][""][0]["code"]) == (400, "length")
+            assert refused < 2.5 * once
 
 
 async def test_a_whole_number_may_be_written_with_a_fraction(serving):

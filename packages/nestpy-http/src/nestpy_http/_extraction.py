@@ -100,9 +100,12 @@ class Extraction:
                     expressions[name] = self._convert(argument, raw[name], out)
             refused = out.constant(INPUT_ERRORS, "input_errors")
             with out.block(f"except {refused}:"):
+                bodies = [expressions[one.parameter.name] for one in converted if one.place is Place.BODY]
+                for name in bodies:
+                    out.line(f"{name} = None")  # what was decoded makes room for what is wrong with it
                 plans = out.constant(tuple(one for one in self._arguments if one.place is not None), "arguments")
                 given = ", ".join(f"{name!r}: {variable}" for name, variable in raw.items())
-                if any(one.place is Place.BODY for one in converted):
+                if bodies:
                     mend = f"{out.constant(mended, 'mended')}({plans}, {{{given}}}, {refused})"
                     out.line(f"{', '.join(expressions[one.parameter.name] for one in converted)}, = {mend}")
                 else:

@@ -191,7 +191,11 @@ class Shape:
 def _always(decode: Callable[[Any], Any], check: Callable[[Any], Any]) -> Callable[[bytes], Any]:
     def decode_and_check(body: bytes) -> Any:
         value = decode(body)
-        check(body)
+        try:
+            check(body)
+        except Exception:
+            del value  # the traceback keeps this frame while all that is wrong is looked for
+            raise
         return value
 
     return decode_and_check
@@ -219,7 +223,11 @@ class BoundedDecoder(Record, frozen=True):
     def __call__(self, body: bytes) -> Any:
         value = self.decode(body)
         if len(body) > self.short or (self.keys is not None and body.count(b":") != self.keys):
-            self.check(body)
+            try:
+                self.check(body)
+            except Exception:
+                del value  # as in `_always`
+                raise
             return value
         for number_of in self.numbers:
             number = number_of(value)
