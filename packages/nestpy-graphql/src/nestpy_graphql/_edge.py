@@ -8,7 +8,7 @@ from typing import Any
 from nestpy_core import Compiler, EdgeEntry, Graph, Problem, Source
 
 from ._arguments import Arguments
-from ._endpoints import shape_of
+from ._endpoints import is_open, shape_of
 from ._entries import Entry
 from ._field_code import FieldCode
 from ._markers import FieldMarker
@@ -26,7 +26,7 @@ class GraphqlEdge:
         self.composition = Composition(graph, shape_of(graph))
         self.table: GraphqlTable = graph.bindings_of(GraphqlTable)[0].source
         self.table.composition = self.composition
-        self.table.open = graph.settings.environment in ("development", "test")
+        self.table.open = is_open(graph)
 
     def verify(self) -> Iterable[Problem]:
         """Return what is wrong with resolvers and types."""

@@ -122,6 +122,11 @@ def accepted(request: Request) -> str | None:
     return JSON if liked.get("application/*") or liked.get("*/*") else None
 
 
+def wants_page(request: Request) -> bool:
+    """Say whether a browser asks: it names HTML, as nothing that speaks GraphQL does."""
+    return "text/html" in ",".join(request.headers.get_all("accept")).lower()
+
+
 def _quality(options: str) -> float:
     for option in options.split(";"):
         name, _, value = option.partition("=")

@@ -256,10 +256,10 @@ class ListPlan:
                 raise BUBBLE
         return found
 
-    def _failed(self, error: Exception, run: Run, path: Path, waiting: list[Any]) -> None:
+    def _failed(self, error: Exception, run: Run, path: Path, waiting: list[Any]) -> Any:
         """Let null stand for an item, or close what waits and go on at the parent."""
         try:
-            run.fail(error, self._field, path, nullable=self._nullable)
+            return run.fail(error, self._field, path, nullable=self._nullable)
         except Bubble:
             for one in waiting:
                 one.close()

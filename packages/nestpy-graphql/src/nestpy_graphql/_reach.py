@@ -14,9 +14,9 @@ def has_work(graph: Graph) -> bool:
     loaded = sys.modules.get("nestpy_graphql._module")
     if loaded is not None and graph.has(loaded.GraphqlModule):
         return True
-    return any(
-        isinstance(marker, ResolverMarker)
-        for binding in graph.bindings
-        if binding.kind == "class"
-        for marker in read_metadata(binding.source, "hosts", ())
-    )
+    return any(binding.kind == "class" and is_resolver(binding.source) for binding in graph.bindings)
+
+
+def is_resolver(cls: type) -> bool:
+    """Say whether a class is decorated with `@resolver`."""
+    return any(isinstance(marker, ResolverMarker) for marker in read_metadata(cls, "hosts", ()))

@@ -23,11 +23,22 @@ class GraphqlRequest:
         variables: by name, as the schema reads them.
         headers: of the HTTP request, or of the handshake of a socket, by lower-case name.
         client_ip: where it comes from; empty where nobody knows.
-        http: the HTTP request; None over a socket.
+        http: the HTTP request, or the handshake of a socket.
+        parameters: what a client of a socket sent with ``connection_init``.
         state: what resolvers of one operation leave for each other.
     """
 
-    __slots__ = ("_loaders", "client_ip", "headers", "http", "kind", "operation_name", "state", "variables")
+    __slots__ = (
+        "_loaders",
+        "client_ip",
+        "headers",
+        "http",
+        "kind",
+        "operation_name",
+        "parameters",
+        "state",
+        "variables",
+    )
 
     def __init__(  # noqa: PLR0917  # as many as an operation has
         self,
@@ -37,6 +48,7 @@ class GraphqlRequest:
         headers: Mapping[str, str] = _NO_HEADERS,
         client_ip: str = "",
         http: Any = None,  # a nestpy_http.Request
+        parameters: Mapping[str, Any] = _NO_HEADERS,
     ) -> None:
         self.kind = kind
         self.operation_name = operation_name
@@ -44,6 +56,7 @@ class GraphqlRequest:
         self.headers = headers
         self.client_ip = client_ip
         self.http = http
+        self.parameters = parameters
         self.state: dict[str, Any] = {}
         self._loaders: dict[Any, Loader[Any, Any]] = {}
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from typing import Any
 
 import msgspec
 
 from nestpy_core import AppStatus, Clock, injectable
-from nestpy_http import HttpError, NotAcceptableError, Request, Response, StreamResponse
+from nestpy_http import HttpError, NotAcceptableError, Request, Response, StreamResponse, WebSocket
 
 from ._config import GraphqlConfig
 from ._documents import Documents
 from ._execution import Executor, Result, refusal
+from ._explorer import explorer_page
 from ._limits import Limits
-from ._params import GRAPHQL, JSON, Params, accepted, only_query, params_of, params_of_query
+from ._params import GRAPHQL, JSON, STREAM, Params, accepted, only_query, params_of, params_of_query, wants_page
 from ._refused import RefusedDocument
 from ._request import GraphqlRequest
+from ._sse import SseLimits, refused as refused_stream, streamed
+from ._streams import Connection, OperationRefusedError, OperationRequest
 from ._table import GraphqlTable
+from ._transport_ws import SocketLimits, serve_socket
 
 _encode = msgspec.json.Encoder().encode
 _CODES = {405: "METHOD_NOT_ALLOWED", 406: "NOT_ACCEPTABLE", 413: "PAYLOAD_TOO_LARGE", 415: "UNSUPPORTED_MEDIA_TYPE"}
@@ -60,6 +67,47 @@ class GraphqlRuntime:
     def _allowed(self, setting: bool | None) -> bool:  # noqa: FBT001  # a setting as it is
         return self.open if setting is None else setting
 
+    # -- sockets and streams
+
+    async def start(self, request: OperationRequest, connection: Connection) -> AsyncGenerator[Result, None]:
+        """Check an operation of a socket or a stream and begin it.
+
+        Raises:
+            OperationRefusedError: it does not begin.
+        """
+        try:
+            prepared = self.executor.prepare(request.query, request.operation_name, request.variables)
+        except RefusedDocument as error:
+            raise OperationRefusedError(refusal(error)["errors"]) from None
+        operation, variables = graphql_request(connection.request, connection.parameters), request.variables or {}
+        if prepared.kind != "subscription":
+            return once(self.executor.execute(prepared, operation, variables))
+        found = await self.executor.subscribe(prepared, operation, variables)
+        if isinstance(found, dict):
+            raise OperationRefusedError(found["errors"])
+        return found
+
+    async def talk(self, socket: WebSocket) -> None:
+        """Serve operations over a socket."""
+        config = self.config
+        limits = SocketLimits(
+            init_timeout=config.init_timeout,
+            operations=config.max_operations,
+            queued_bytes=config.max_queued_bytes,
+            lifetime=config.connection_seconds or math.inf,
+        )
+        await serve_socket(socket, self, self.clock, limits)
+
+    async def _stream(self, asked: Params, request: Request) -> StreamResponse:
+        """Answer with the results of one operation as server-sent events."""
+        one = OperationRequest(asked.query or "", asked.operation_name, asked.variables, asked.extensions)
+        try:
+            operation = await self.start(one, Connection(request))
+        except OperationRefusedError as error:
+            return refused_stream(error.errors)
+        limits = SseLimits(lifetime=self.config.connection_seconds)
+        return streamed(operation, self.clock, limits, lambda: self.status.draining)
+
     # -- HTTP
 
     async def post(self, request: Request) -> Response | StreamResponse:
@@ -77,7 +125,11 @@ class GraphqlRuntime:
             return self._refused(error, kind)
 
     async def get(self, request: Request) -> Response | StreamResponse:
-        """Answer a query of the query string."""
+        """Answer a query of the query string; a browser without one is shown GraphiQL, where that is on."""
+        if self._allowed(self.config.explorer) and "query" not in request.query and wants_page(request):
+            page, policy = explorer_page(request.path)
+            headers = {"content-security-policy": policy}
+            return Response(page, headers=headers, media_type="text/html; charset=utf-8")
         kind = accepted(request)
         try:
             if kind is None:
@@ -87,6 +139,8 @@ class GraphqlRuntime:
             return self._refused(error, kind)
 
     async def _answer(self, asked: Params, request: Request, kind: str) -> Response | StreamResponse:
+        if kind == STREAM:
+            return await self._stream(asked, request)
         result = await self._result(asked, request)
         media_type = GRAPHQL if kind == GRAPHQL else JSON
         status = 200 if kind != GRAPHQL or "data" in result else 400
@@ -105,9 +159,24 @@ class GraphqlRuntime:
             return refusal(error)
         if prepared.kind != "query" and request.method == "GET":
             raise only_query()
+        if prepared.kind == "subscription":
+            return {"errors": [dict(STREAMS)]}
         return await self.executor.execute(prepared, graphql_request(request), asked.variables or {})
 
 
-def graphql_request(request: Request) -> GraphqlRequest:
-    """Return the operation that an HTTP request carries."""
-    return GraphqlRequest(headers=request.headers, client_ip=request.client_ip, http=request)
+STREAMS: Mapping[str, Any] = {
+    "message": "Subscriptions are streams: accept `text/event-stream`, or use a WebSocket with `graphql-transport-ws`",
+    "extensions": {"code": "BAD_REQUEST"},
+}
+
+
+async def once(result: Awaitable[Result]) -> AsyncGenerator[Result, None]:
+    """Yield the one result of a query or a mutation."""
+    yield await result
+
+
+def graphql_request(request: Request, parameters: Mapping[str, Any] | None = None) -> GraphqlRequest:
+    """Return the operation that an HTTP request, or a socket after its handshake, carries."""
+    return GraphqlRequest(
+        headers=request.headers, client_ip=request.client_ip, http=request, parameters=parameters or {}
+    )

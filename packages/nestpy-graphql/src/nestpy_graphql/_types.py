@@ -239,9 +239,14 @@ class Types:
         is_mapping = is_typeddict(get_origin(hint) or hint)
         get: Callable[[Any], Any] = _item(one.name) if is_mapping else attrgetter(one.name)
         place = None if is_mapping else ("attribute", one.name)
-        return self.plain_field(one.hint, get, f"{name_of(hint)}.{one.name}", one.description, place)
+        if msgspec.UnsetType in members_of(without_metadata(one.hint)):
+            get, place = _unless_unset(get), None
+        found = self.plain_field(one.hint, get, f"{name_of(hint)}.{one.name}", one.description, place)
+        if is_mapping and not one.required:
+            found.type = _nullable_type(found.type)
+        return found
 
-    def plain_field(  # noqa: PLR0917  # as many as a field has
+    def plain_field(
         self,
         hint: Any,
         get: Callable[[Any], Any],
