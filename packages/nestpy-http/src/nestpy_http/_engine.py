@@ -20,6 +20,7 @@ from .errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
     from ._answer import Answers
+    from ._asgi_target import AsgiTarget
     from ._config import HttpConfig
     from ._router import Route
     from ._tls import TlsFiles
@@ -38,6 +39,7 @@ class Engine:
         answer: the kernel.
         config: limits and time-outs.
         tls: what to encrypt with; None serves plain HTTP/1.1.
+        asgi: what to serve over ASGI in the kernel's place: RSGI has no WebSockets with subprotocols and close codes.
 
     Attributes:
         ended: done when nothing of it runs any more; `start` makes it.
@@ -45,10 +47,12 @@ class Engine:
 
     ended: asyncio.Task[None]
 
-    def __init__(self, listener: socket.socket, answer: Route, config: HttpConfig, tls: TlsFiles | None) -> None:
+    def __init__(
+        self, listener: socket.socket, answer: Route, config: HttpConfig, tls: TlsFiles | None, *, asgi: Any = None
+    ) -> None:
         self._answer = answer
         self._servers = [
-            _server(_Target(answer), listener, connections, config, tls)
+            _server(_Target(answer) if asgi is None else _asgi_target(asgi), listener, connections, config, tls)
             for connections in shares(config.backpressure, config.runtime_threads)
         ]
 
@@ -96,6 +100,8 @@ class Engine:
                 with contextlib.suppress(RuntimeError):  # an answer has begun, or the client has gone
                     answers.refuse(protocol, ServiceUnavailableError("The server is stopping"))
                 task.cancel()
+            for server in self._servers:
+                server.cancel()
             raise
 
     def _running(self) -> Iterator[tuple[asyncio.Task[Any], Any]]:
@@ -118,17 +124,23 @@ def shares(connections: int, threads: int) -> list[int]:
     return [connections // threads + (thread < connections % threads) for thread in range(threads)]
 
 
+def _asgi_target(answer: Any) -> AsgiTarget:
+    from ._asgi_target import AsgiTarget
+
+    return AsgiTarget(answer)
+
+
 def _server(
-    target: _Target, listener: socket.socket, connections: int, config: HttpConfig, tls: TlsFiles | None
+    target: _Target | AsgiTarget, listener: socket.socket, connections: int, config: HttpConfig, tls: TlsFiles | None
 ) -> _Adopting:
     return _Adopting(
         target,
         listener=listener,
-        interface=Interfaces.RSGI,
+        interface=target.interface,
         http=HTTPModes.http1 if tls is None else HTTPModes.auto,
         http1_settings=HTTP1Settings(header_read_timeout=int(config.header_timeout * 1000)),
         http2_settings=HTTP2Settings(max_headers_size=_MAX_HEADERS),
-        websockets=False,
+        websockets=target.interface is Interfaces.ASGI,
         backlog=config.backlog,
         backpressure=connections,
         log_enabled=False,
@@ -141,10 +153,11 @@ def _server(
 class _Adopting(Server):
     """granian's embedded server on a socket that is bound already."""
 
-    def __init__(self, target: _Target, *, listener: socket.socket, **options: Any) -> None:
+    def __init__(self, target: _Target | AsgiTarget, *, listener: socket.socket, **options: Any) -> None:
         super().__init__(target, **options)
         self._listener = listener
         self.entered = target.entered
+        self.cancel = target.cancel
 
     def runs(self) -> bool:
         """Say whether the worker accepts."""
@@ -160,9 +173,14 @@ class _Adopting(Server):
 class _Target:
     """What granian calls: the kernel itself, without the app around it."""
 
+    interface = Interfaces.RSGI
+
     def __init__(self, answer: Route) -> None:
         self.entered = asyncio.Event()
         self.__rsgi__ = answer  # a method around it would cost every request half of what routing does
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.entered.set()
+
+    def cancel(self) -> None:
+        """Leave it to `Engine.stop`, which reads granian's own table."""

@@ -72,8 +72,11 @@ class HttpServer:
         finally:
             listener.close()
             self._listener = None
-            await self._stop_engines()
-            self._edge.closers.clear()
+            try:
+                await self._end_sockets()
+            finally:
+                await self._stop_engines()
+                self._edge.closers.clear()
 
     def _check_late(self, config: HttpConfig) -> None:
         early = self._edge.config
@@ -84,7 +87,8 @@ class HttpServer:
     # -- serving
 
     async def _start_engine(self, listener: socket.socket, config: HttpConfig, files: TlsFiles | None) -> None:
-        engine = Engine(listener, self._edge.rsgi, config, files)
+        edge = self._edge
+        engine = Engine(listener, edge.rsgi, config, files, asgi=None if edge.open_sockets is None else edge.asgi)
         await engine.start()
         self._engines.append(engine)
 
@@ -131,6 +135,11 @@ class HttpServer:
                 old.ask_to_stop()
 
     # -- the end
+
+    async def _end_sockets(self) -> None:
+        """Close the WebSockets before the server stops: granian writes a close frame when the handler has ended."""
+        if self._edge.open_sockets is not None:
+            await self._edge.open_sockets.end_all()
 
     async def _stop_engines(self) -> None:
         """Wait for running requests; at the deadline cancel them, and see them clean up before providers do."""

@@ -65,7 +65,7 @@ class Sockets:
             await protocol.finish(1011)
             raise
         finally:
-            protocol.socket.leave()
+            await protocol.socket.leave()
 
     def admit(self, scope: Any, protocol: Any) -> HttpError | None:
         """Count a handshake in, or return what refuses it: a foreign site, too many of them, an app that ends."""
@@ -145,8 +145,6 @@ class Sockets:
     async def end_all(self) -> None:
         """Close every socket with 1001, admit no other, and return when their handlers have ended."""
         self._stopping = True
-        if not self._open:
-            return
         self._left = asyncio.Event()
         await asyncio.gather(*(self._end(socket, "the server stops") for socket in list(self._open)))
         while self._open:

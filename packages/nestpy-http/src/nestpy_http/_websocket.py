@@ -36,6 +36,7 @@ class WebSocket:
     __slots__ = (
         "_close_code",
         "_close_reason",
+        "_closing",
         "_ended",
         "_limit",
         "_pending",
@@ -65,6 +66,7 @@ class WebSocket:
         self._limit = limit
         self._pending: asyncio.Task[Message] | None = None
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closing: asyncio.Event | None = None
         self._close_code = 1006
         self._close_reason = ""
 
@@ -133,9 +135,9 @@ class WebSocket:
             self._pending = asyncio.ensure_future(self._receive())
         await asyncio.wait((self._pending, self._ended), return_when=asyncio.FIRST_COMPLETED)
         self._check_open()
-        message, self._pending = self._pending, None
+        taken, self._pending = self._pending, None
         try:
-            return await self._taken(message.result())
+            return await self._taken(taken.result())
         except (OSError, RuntimeError) as error:
             if isinstance(error, SocketClosedError):
                 raise
@@ -175,16 +177,22 @@ class WebSocket:
             message = f"{code} is no close code that may be sent"
             raise ValueError(message)
         if self._ended.done():
+            if self._closing is not None:  # a server that is left while it writes a close frame cuts it off
+                await self._closing.wait()
             return
         shown = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
         self._end(code, shown)
         if not self.accepted:
             return
+        self._closing = asyncio.Event()
         try:
             async with asyncio.timeout(CLOSE_WAIT):
+                await self._stop_receiving()
                 await self._send({"type": "websocket.close", "code": code, "reason": shown})
         except (OSError, RuntimeError, TimeoutError):
             return  # nobody is left to tell
+        finally:
+            self._closing.set()
 
     # -- inside
 
@@ -223,9 +231,16 @@ class WebSocket:
             self._close_code, self._close_reason = code, reason
             self._ended.set_result(None)
 
-    def leave(self) -> None:
+    async def _stop_receiving(self) -> None:
+        """End a `receive` under way: granian writes no close frame while one waits."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait((pending,))
+            if not pending.cancelled():
+                pending.exception()
+
+    async def leave(self) -> None:
         """Let go of the server: nothing is received any more."""
         self._end(1006, "")
-        if self._pending is not None:
-            self._pending.cancel()
-            self._pending = None
+        await self._stop_receiving()
