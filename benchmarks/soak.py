@@ -2,7 +2,8 @@
 
 Before that it probes what bodies at their limit cost in memory and what slow clients take from others; ``--minutes 0``
 does only that. Prints one line per goal and exits with 1 when one is missed. `make soak ARGS=queue` and `ARGS=schedule`
-kill workers, Redis and schedulers instead, and count what was lost: see `fleets.py`.
+kill workers, Redis and schedulers instead, and count what was lost: see `fleets.py`. `make soak ARGS=mcp` drops MCP's
+sessions by the ten thousand and fuzzes it: see `dropped_sessions.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import dropped_sessions
 import fleets
 from harness import contestants, gate, load, machine, probes, workloads
 from harness.contestants import BENCHMARKS, INSTALLED
@@ -192,6 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in fleets.TIERS:
         return fleets.main(given)
+    if given[:1] == ["mcp"]:
+        return dropped_sessions.main(given[1:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--bodies", type=int, default=200, help="bodies at their limit that arrive at once")
