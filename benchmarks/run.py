@@ -1,8 +1,8 @@
 """Compare NestPy with its peers over HTTP: `make bench`, or `make bench ARGS="--quick --workloads W1,W5"`.
 
-Then measure what each optional feature costs; `--features` measures that alone. `make bench ARGS=queues` compares the
-queue with others, `make bench ARGS=rows` a row by id from PostgreSQL (W8), and `make bench ARGS=mcp` the calling of MCP
-tools; `make bench` alone ends with all three.
+Then measure what each optional feature costs; `--features` measures that alone, `--no-features` leaves it out.
+`make bench ARGS=queues` compares the queue with others, `make bench ARGS=rows` a row by id from PostgreSQL (W8), and
+`make bench ARGS=mcp` the calling of MCP tools; `make bench` alone ends with all three.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one visit")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--quick", action="store_true", help="two short rounds, little warm-up: a smoke test")
-    parser.add_argument("--features", action="store_true", help="measure what optional features cost, and nothing else")
+    costs = parser.add_mutually_exclusive_group()
+    costs.add_argument("--features", action="store_true", help="measure what optional features cost, and nothing else")
+    costs.add_argument("--no-features", action="store_true", help="leave out what optional features cost")
     parser.add_argument(
         "--output", type=Path, default=INSTALLED / "results", help="where JSON and Markdown are written"
     )
@@ -60,6 +62,7 @@ def plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
         slice_seconds=0.3 if quick else 1.0,
         quick=quick,
         features=options.features,
+        skip_features=options.no_features,
     )
     return chosen, options.output
 
@@ -156,7 +159,7 @@ def main() -> int:
         run.measure()
     later = machine.stolen_ticks()
     write(report(chosen, results, cores, (later[0] - stolen) / max(later[1] - total, 1)), output)
-    return _features(chosen, output)
+    return 0 if chosen.skip_features else _features(chosen, output)
 
 
 def _features(plan: Plan, directory: Path) -> int:

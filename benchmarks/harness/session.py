@@ -27,6 +27,7 @@ class Plan:
     Attributes:
         warm_up: most slices of `slice_seconds` a contestant is warmed with before each workload.
         features: whether only the cost of optional features is measured.
+        skip_features: whether it is not measured at all.
     """
 
     contestants: Sequence[Contestant]
@@ -39,6 +40,7 @@ class Plan:
     slice_seconds: float
     quick: bool
     features: bool = False
+    skip_features: bool = False
 
 
 def say(line: str) -> None:
