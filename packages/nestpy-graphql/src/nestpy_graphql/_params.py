@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -9,10 +11,12 @@ import msgspec
 from nestpy_http import BadRequestError, MethodNotAllowedError, Request, UnsupportedMediaTypeError
 
 from ._config import GraphqlConfig
+from ._uploads import check_preflight, operations_of
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 STREAM = "text/event-stream"
+MULTIPART = "multipart/form-data"
 
 
 class Params(msgspec.Struct, frozen=True, rename={"operation_name": "operationName"}):
@@ -29,18 +33,25 @@ def media_type_of(request: Request) -> str:
     return str(request.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
 
-async def params_of(request: Request, config: GraphqlConfig) -> Params | list[Params]:
-    """Return what the body of a POST asks for; a list where it is a batch.
+@contextlib.asynccontextmanager
+async def params_of(request: Request, config: GraphqlConfig) -> AsyncIterator[Params | list[Params]]:
+    """Give what the body of a POST asks for, a list where it is a batch; its files can be read inside the block.
 
     Raises:
         UnsupportedMediaTypeError: it is sent as something that a form of a foreign page could send.
         BadRequestError: it is malformed, or a batch that is too long.
     """
     kind = media_type_of(request)
-    request.limit = config.max_body_bytes
-    if kind != JSON:
+    if kind == JSON:
+        request.limit = config.max_body_bytes
+        yield checked(await request.json(), config)
+    elif kind == MULTIPART and config.max_upload_bytes:
+        check_preflight(request)
+        limits = {"limit": config.max_upload_bytes, "field_limit": config.max_body_bytes}
+        async with request.form(**limits, files=config.max_upload_files) as form:
+            yield checked(operations_of(form), config)
+    else:
         raise UnsupportedMediaTypeError("The body must be `application/json`")
-    return checked(await request.json(), config)
 
 
 def checked(body: Any, config: GraphqlConfig) -> Params | list[Params]:

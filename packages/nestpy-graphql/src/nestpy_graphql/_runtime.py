@@ -116,11 +116,11 @@ class GraphqlRuntime:
         try:
             if kind is None:
                 raise NotAcceptableError(f"The answer is `{GRAPHQL}` or `{JSON}`")
-            asked = await params_of(request, self.config)
-            if isinstance(asked, list):
-                results = await asyncio.gather(*(self._result(one, request) for one in asked))
-                return Response(_encode(results), 200, media_type=JSON)
-            return await self._answer(asked, request, kind)
+            async with params_of(request, self.config) as asked:
+                if isinstance(asked, list):
+                    results = await asyncio.gather(*(self._result(one, request) for one in asked))
+                    return Response(_encode(results), 200, media_type=JSON)
+                return await self._answer(asked, request, kind)
         except HttpError as error:
             return self._refused(error, kind)
 

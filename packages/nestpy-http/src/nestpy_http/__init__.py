@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._headers import Headers as Headers
     from ._intake import body_limit as body_limit, consumes as consumes
     from ._module import HttpModule as HttpModule
+    from ._multipart import MultipartForm as MultipartForm
     from ._negotiation import produces as produces
     from ._parameters import (
         Body as Body, Cookie as Cookie, File as File, Form as Form, Header as Header, Path as Path, Query as Query,
@@ -53,7 +54,7 @@ __all__ = [
     "BadRequestError", "Body", "ClientIp", "ClientResponse", "ClientSocket", "ClientStream", "ConflictError", "Cookie",
     "File", "FileResponse", "ForbiddenError", "Form", "GoneError", "HandshakeError", "Header", "Headers", "HttpClient",
     "HttpConfig", "HttpContext", "HttpError", "HttpModule", "InternalServerError", "InvalidInputError",
-    "MethodNotAllowedError", "NotAcceptableError", "NotFoundError", "Path", "PayloadTooLargeError",
+    "MethodNotAllowedError", "MultipartForm", "NotAcceptableError", "NotFoundError", "Path", "PayloadTooLargeError",
     "PreconditionFailedError", "Query", "Request", "RequestTimeoutError", "Response", "ResponseError", "RouteError",
     "RouteInput", "ServedRoute", "ServerEvent", "ServiceUnavailableError", "SignedCookie", "SignedCookies",
     "SocketClosedError", "StreamResponse", "TooManyRequestsError", "UnauthorizedError", "UnprocessableEntityError",
@@ -78,6 +79,7 @@ _NAMES_OF_MODULES = {
     "_headers": "Headers",
     "_intake": "body_limit consumes",
     "_module": "HttpModule",
+    "_multipart": "MultipartForm",
     "_negotiation": "produces",
     "_parameters": "Body Cookie File Form Header Path Query SignedCookie param",
     "_redirect": "redirect",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -18,6 +19,9 @@ from ._depth import check_depth
 from ._input import parse_cookies, parse_query
 from ._timing import Timing
 from .errors import BadRequestError, PreconditionFailedError
+
+if TYPE_CHECKING:
+    from ._multipart import MultipartForm
 
 __all__ = ("HttpContext", "Request")
 
@@ -127,6 +131,28 @@ class Request:
             return msgspec.json.decode(body, type=kind)
         except (ValueError, RecursionError):
             raise BadRequestError("The body is not valid JSON, or not what is expected") from None
+
+    @contextlib.asynccontextmanager
+    async def form(self, *, limit: int, field_limit: int, files: int = 20) -> AsyncIterator[MultipartForm]:
+        """Read a form with files of whatever names; the files can be read until the block ends.
+
+        Args:
+            limit: bytes of the whole body.
+            field_limit: bytes of one field that is no file.
+            files: how many it may have.
+
+        Raises:
+            UnsupportedMediaTypeError: the body is no form with files.
+            PayloadTooLargeError: it is over one of the limits in bytes.
+            BadRequestError: it has too many parts, or is no such form.
+        """
+        from ._intake import Intake
+        from ._multipart import MultipartForm
+
+        intake = Intake(upload_limit=limit, field_limit=field_limit, files=files)
+        with MultipartForm(intake, None) as form:
+            await form.read(self._scope.headers, self._protocol)
+            yield form
 
     def stream(self) -> AsyncIterator[bytes]:
         """Return the body in chunks; the errors of `body`, at the chunk that is too much."""

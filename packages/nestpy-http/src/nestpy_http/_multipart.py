@@ -16,6 +16,8 @@ from ._intake import Intake
 from ._upload import CHUNK, Upload, safe_name
 from .errors import BadRequestError, InvalidInputError, PayloadTooLargeError, UnsupportedMediaTypeError
 
+__all__ = ("MultipartForm",)
+
 MAX_HEADERS = 8
 MAX_HEADER = 4096
 MAX_BOUNDARY = 70
@@ -30,7 +32,8 @@ class MultipartForm:
         files: the files of each name.
     """
 
-    def __init__(self, intake: Intake, names: frozenset[str]) -> None:
+    def __init__(self, intake: Intake, names: frozenset[str] | None) -> None:
+        """Take files of these *names* alone; of any where it is None."""
         self.fields: Fields = {}
         self.files: dict[str, list[Upload]] = {}
         self._intake = intake
@@ -129,7 +132,7 @@ class MultipartForm:
                 raise BadRequestError(f"The form has more than {self._intake.fields} fields")
             self._part = bytearray()
             return
-        if self._name not in self._names:
+        if self._names is not None and self._name not in self._names:
             failure = {"code": "unknown_field", "message": "This file is not known"}
             raise InvalidInputError({self._name[:100]: [failure]})
         if len(self._uploads) >= self._intake.files:
