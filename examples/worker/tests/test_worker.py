@@ -17,7 +17,11 @@ DIRECTORY = Path(__file__).parents[1]
 def settings(request, tmp_path):
     if request.param == "sqlite":
         return {"NESTPY_QUEUE__PATH": str(tmp_path / "queue.sqlite")}
-    return {"REDIS_URL": request.getfixturevalue("redis_url"), "NESTPY_QUEUE__DURABILITY": "off"}
+    return {
+        "REDIS_URL": request.getfixturevalue("redis_url"),
+        "NESTPY_QUEUE__DURABILITY": "off",
+        "NESTPY_QUEUE__TIMEOUT": "10",
+    }
 
 
 @pytest.mark.anyio

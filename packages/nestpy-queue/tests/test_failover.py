@@ -57,7 +57,7 @@ async def test_acknowledged_jobs_survive_a_failover_whose_replica_was_cut_off(
         await asyncio.to_thread(private_redis.kill)
         async with redis.Redis.from_url(replica.url) as client:
             await client.replicaof("NO", "ONE")
-        store = RedisStore(replica.url, durability="off")
+        store = RedisStore(replica.url, durability="off", timeout=5.0)
         await store.open()
         found = [await store.find("work", name) for name in acknowledged]
         await store.close()

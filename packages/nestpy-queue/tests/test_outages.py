@@ -56,7 +56,7 @@ async def enqueue(queue: Queue[Work], work: Work) -> bool:
 @pytest.mark.parametrize("kind", ["restart", "kill"])
 async def test_redis_restarts_cost_no_job_and_no_running_handler(private_redis: RedisProcess, kind: str) -> None:
     host, started, ended = worker()
-    settings = {"url": private_redis.url, "durability": "off", "lease": 5.0}
+    settings = {"url": private_redis.url, "durability": "off", "lease": 5.0, "timeout": 5.0}
     async with working(host, Producer, settings=settings) as context:
         queue, admin = (await context.get(Producer)).work, await admin_of(context)
         await queue.enqueue(Work(-1, seconds=2.0))
@@ -194,7 +194,7 @@ async def test_what_redis_cannot_promise_is_said_at_the_start_or_refused(
 
 async def test_after_many_jobs_redis_holds_no_entry_and_no_dead_consumer(private_redis: RedisProcess) -> None:
     host, _, ended = worker(concurrency=50)
-    settings = {"url": private_redis.url, "durability": "off", "lease": 1.0}
+    settings = {"url": private_redis.url, "durability": "off", "lease": 1.0, "timeout": 5.0}
     for _ in range(3):
         async with working(host, Producer, settings=settings) as context:
             queue, admin = (await context.get(Producer)).work, await admin_of(context)

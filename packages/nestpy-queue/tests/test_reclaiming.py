@@ -47,7 +47,7 @@ async def test_a_dead_workers_jobs_are_found_behind_a_thousand_that_run(shared_s
 async def test_every_key_of_a_queue_lies_in_one_slot_of_a_cluster(redis_url: str) -> None:
     from redis.asyncio import Redis
 
-    settings = {"url": redis_url, "durability": "off"}
+    settings = {"url": redis_url, "durability": "off", "timeout": 5.0}
     async with working(Sender, settings=settings, imports=FEATURE, serve=False) as context:
         queue = (await context.get(Sender)).work
         await queue.enqueue(Work(1), key="one")

@@ -68,6 +68,13 @@ def fleet(redis_url: str, tmp_path: Path) -> Iterator[Fleet]:
     found.end()
 
 
+async def past(fleet: Fleet, moment: float) -> None:
+    """Wait until every schedule has run what was due at a moment."""
+    while len(found := fleet.occurrences()) < 2 or any(max(dues) <= moment for dues in found.values()):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1.0)  # who has claimed something before has run it
+
+
 def assert_once_each(fleet: Fleet, begin: float, end: float, *, claimed: Collection[str] = ()) -> None:
     found = fleet.occurrences()
     assert set(found) == {"fast-0.2", "slow-1"}
@@ -80,22 +87,23 @@ def assert_once_each(fleet: Fleet, begin: float, end: float, *, claimed: Collect
         # A process may die between its claim and its first line: that occurrence is used up.
         lost = {one for one in missed if f"nestpy:schedule:{{{name}}}:due:{round(one * 1_000_000)}" in claimed}
         assert missed == lost, f"{name} missed {missed - lost}"
-        assert len(lost) <= 3
+        assert len(lost) <= 6
 
 
 async def test_each_occurrence_runs_once_in_a_fleet_whose_processes_are_killed(fleet: Fleet, redis_url: str) -> None:
     for _ in range(3):
         fleet.start()
     await asyncio.to_thread(fleet.ready)
-    begin = time.time() + 1
+    await past(fleet, 0)
+    begin = time.time()
     for _ in range(3):
         await asyncio.sleep(1.0)
         victim = fleet.processes.pop(random.randrange(2))
         victim.kill()
         victim.communicate()
         fleet.start()
-    await asyncio.sleep(2.0)
-    end = time.time() - 2
+    end = time.time()
+    await past(fleet, end)
     async with Redis.from_url(redis_url, decode_responses=True) as client:
         claimed = await client.keys("*:due:*")
     assert_once_each(fleet, begin, end, claimed=claimed)
@@ -105,13 +113,15 @@ async def test_a_process_that_stood_still_runs_nothing_again(fleet: Fleet) -> No
     for _ in range(2):
         fleet.start()
     await asyncio.to_thread(fleet.ready)
-    begin = time.time() + 1
+    await past(fleet, 0)
+    begin = time.time()
     await asyncio.sleep(1.0)
     os.kill(fleet.processes[0].pid, signal.SIGSTOP)
     await asyncio.sleep(2.5)
     os.kill(fleet.processes[0].pid, signal.SIGCONT)
-    await asyncio.sleep(1.5)
-    assert_once_each(fleet, begin, time.time() - 1)
+    end = time.time()
+    await past(fleet, end)
+    assert_once_each(fleet, begin, end)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -126,15 +136,16 @@ async def test_stores_grant_each_occurrence_and_each_hold_to_one(store: Any) -> 
     assert sum(granted) == 1
     assert await store.latest("job") == due
     assert await store.claim("other", due, keep=60)
-    assert await store.hold("job", "ada", lease=0.2)
-    assert await store.hold("job", "ada", lease=0.2)
-    assert not await store.hold("job", "bob", lease=0.2)
+    assert await store.hold("job", "ada", lease=60)
+    assert await store.hold("job", "ada", lease=60)
+    assert not await store.hold("job", "bob", lease=60)
     await store.free("job", "bob")
-    assert not await store.hold("job", "bob", lease=0.2)
-    await asyncio.sleep(0.3)
-    assert await store.hold("job", "bob", lease=0.2)
+    assert not await store.hold("job", "bob", lease=60)
+    assert await store.hold("job", "ada", lease=0.1)
+    while not await store.hold("job", "bob", lease=60):
+        await asyncio.sleep(0.01)
     await store.free("job", "bob")
-    assert await store.hold("job", "ada", lease=0.2)
+    assert await store.hold("job", "ada", lease=60)
     await store.close()
 
 
@@ -151,13 +162,11 @@ async def test_a_one_shot_of_the_fleet_runs_in_one_process_for_good(redis_url: s
         async def each(self) -> None:
             ran.append("each")
 
-    for _ in range(3):
+    for number in range(3):
         async with running(Jobs, clock=clock, settings={"url": redis_url}):
             await clock.advance(2)
-            for _ in range(200):
+            while not ran.count("once") or ran.count("each") <= number:
                 await asyncio.sleep(0.005)
-                if ran.count("once") and ran.count("each"):
-                    break
     assert (ran.count("once"), ran.count("each")) == (1, 3)
 
 

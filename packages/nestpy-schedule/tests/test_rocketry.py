@@ -98,23 +98,23 @@ async def test_what_runs_is_a_tick_as_any_other(clock: FakeClock) -> None:
 
 async def test_a_run_that_goes_on_is_not_joined_by_another_and_finishes_when_the_app_stops() -> None:
     ended: list[str] = []
-    begun = asyncio.Event()
+    watched, go = asyncio.Event(), asyncio.Event()
 
     @scheduled
     class Jobs:
         @rocketry("always true", poll="10ms")
         async def slow(self) -> None:
-            begun.set()
-            await asyncio.sleep(0.2)
+            await go.wait()
             ended.append("slow")
 
         @rocketry("task 'Jobs.slow' is running & ~has started", poll="10ms")
         async def watch(self) -> None:
             ended.append("watch")
+            watched.set()
 
     async with running(Jobs):
-        await begun.wait()
-        await asyncio.sleep(0.05)
+        await watched.wait()
+        asyncio.get_running_loop().call_later(0.2, go.set)
     assert ended == ["watch", "slow"]
 
 
@@ -141,7 +141,9 @@ async def test_a_fleet_runs_a_condition_once(redis_url: str) -> None:
 
     settings = {"url": redis_url}
     async with running(host(1), settings=settings), running(host(2), settings=settings):
-        await asyncio.sleep(1.0)
+        while not ran:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
     async with running(host(3), settings=settings):
         await asyncio.sleep(0.5)
     # An hour that ends in the middle counts anew.
