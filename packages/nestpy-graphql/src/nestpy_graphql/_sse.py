@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ class SseLimits(Record, frozen=True, kw_only=True):
 
     Attributes:
         keep_alive: seconds without an event until a comment is sent; a client that has gone is noticed by it.
-        lifetime: seconds until it ends, so that the client connects, and is authorized, again.
+        lifetime: seconds until it ends, so that the client connects, and is authorized, again; 0 for none.
     """
 
     keep_alive: float = 15.0
@@ -89,7 +90,7 @@ async def events(
     # A task of its own: a generator that is moved from task to task loses its cancel scopes and its context.
     pump = asyncio.create_task(_pump(operation, ready))
     taking: asyncio.Future[bytes] = asyncio.ensure_future(ready.get())
-    ends = clock.monotonic() + limits.lifetime
+    ends = clock.monotonic() + (limits.lifetime or math.inf)
     quiet = clock.monotonic() + limits.keep_alive
     tick = _sleeping(clock, limits)
     try:
@@ -117,7 +118,7 @@ async def events(
 
 
 def _sleeping(clock: Clock, limits: SseLimits) -> asyncio.Task[None]:
-    return asyncio.create_task(clock.sleep(min(TICK, limits.keep_alive, limits.lifetime)))
+    return asyncio.create_task(clock.sleep(min(TICK, limits.keep_alive, limits.lifetime or TICK)))
 
 
 async def _pump(operation: Operation, ready: asyncio.Queue[bytes]) -> None:

@@ -17,11 +17,23 @@ from graphql import (
 )
 from graphql.error import GraphQLError
 
-from nestpy_core import App, Clock, injectable, module
+from nestpy_core import App, Clock, hookimpl, injectable, module
+from nestpy_graphql._explorer import asset_endpoints, explorer_page
 from nestpy_graphql._sse import SseLimits, refused, streamed, wants_events
 from nestpy_graphql._streams import Connection, OperationRefusedError, OperationRequest
 from nestpy_graphql._transport_ws import SocketLimits, serve_socket
-from nestpy_http import HttpModule, Request, Response, StreamResponse, WebSocket, controller, http_code, post, websocket
+from nestpy_http import (
+    HttpModule,
+    Request,
+    Response,
+    StreamResponse,
+    WebSocket,
+    controller,
+    get,
+    http_code,
+    post,
+    websocket,
+)
 
 
 @injectable
@@ -166,6 +178,11 @@ class Edge:
     limits: Limits
     clock: Clock
 
+    @get("/")
+    async def page(self, request: Request) -> Response:
+        page, policy = explorer_page(request.path)
+        return Response(page, headers={"content-security-policy": policy}, media_type="text/html; charset=utf-8")
+
     @post("/")
     @http_code(200)
     async def post(self, request: Request) -> Response | StreamResponse:
@@ -188,7 +205,15 @@ class Edge:
 class AppModule: ...
 
 
-app = App(AppModule)
+class Explorer:
+    """Serves the explorer's files as a plugin would."""
+
+    @hookimpl
+    def nestpy_collect(self, graph):
+        return list(asset_endpoints("/graphql"))
+
+
+app = App(AppModule, plugins=[Explorer()])
 
 if __name__ == "__main__":
     app.run()

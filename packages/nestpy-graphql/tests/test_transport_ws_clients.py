@@ -1,0 +1,63 @@
+"""The real `graphql-ws` and `graphql-sse` clients, in Node, against real servers."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nestpy_testing import Program, free_port
+
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("node", "npm"), pytest.mark.timeout(300)]
+
+HERE = Path(__file__).parent / "transports"
+PACKAGES = ("graphql@16.15.0", "graphql-ws@6.4.2", "graphql-sse@2.6.1", "ws@8.23.0")
+CACHE = Path(__file__).parents[3] / ".hatch" / "node" / "graphql-ws-6.4.2-graphql-sse-2.6.1"
+SERVERS = {
+    "its own": (["main.py"], {}),
+    "its own, two workers": (["main.py"], {"NESTPY_HTTP__WORKERS": "2"}),
+    "granian over ASGI": (["-m", "granian", "--interface", "asgi", "--port", "PORT", "main:app"], {}),
+}
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    """The folder of the node packages, installed once for every run in this clone."""
+    if not (CACHE / "node_modules" / "graphql-ws").exists():
+        fresh = tmp_path_factory.mktemp("node")
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(fresh)]
+        subprocess.run([*command, *PACKAGES], check=True, capture_output=True)
+        CACHE.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(CACHE, ignore_errors=True)
+        shutil.move(fresh, CACHE)
+    return CACHE
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_clients_get_results_errors_and_ends_as_the_protocols_have_them(name, modules):
+    command, environ = SERVERS[name]
+    port = free_port()
+    run = [str(port) if word == "PORT" else word for word in command]
+    script = modules / "clients.mjs"
+    script.write_text((HERE / "clients.mjs").read_text())
+    with Program(*run, cwd=HERE, environ={"NESTPY_HTTP__PORT": str(port), **environ}, port=port):
+        url = f"http://127.0.0.1:{port}/graphql"
+        done = subprocess.run(["node", script, url], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    count = [{"data": {"count": number}} for number in range(3)]
+    hello = [{"data": {"hello": "Hello world"}}]
+    refusal = ["Cannot query field 'nothing' on type 'Query'."]
+    picky = seen.pop("picky")
+    assert [one["data"] for one in picky] == [{"picky": "good"}, {"picky": None}, {"picky": "again"}]
+    assert seen == {
+        "count": count,
+        "query": hello,
+        "refused": refusal,
+        "broken": ["Internal server error"],
+        "together": list(range(50)),
+        "pong": True,
+        "closings": [1000],
+        "sse": {"count": count, "query": hello, "refused": refusal, "endless": [{"data": {"endless": "first"}}]},
+    }
