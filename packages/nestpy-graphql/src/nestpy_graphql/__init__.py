@@ -9,13 +9,8 @@ if TYPE_CHECKING:
     from ._limits import Limits as Limits
     from ._loaders import Loader as Loader
     from ._markers import (
-        dataloader as dataloader,
-        field as field,
-        interface as interface,
-        mutation as mutation,
-        query as query,
-        resolver as resolver,
-        subscription as subscription,
+        dataloader as dataloader, field as field, interface as interface, mutation as mutation, query as query,
+        reference as reference, resolver as resolver, subscription as subscription,
     )
     from ._module import GraphqlModule as GraphqlModule
     from ._request import GraphqlContext as GraphqlContext, GraphqlRequest as GraphqlRequest
@@ -24,26 +19,9 @@ if TYPE_CHECKING:
     from .errors import GraphqlError as GraphqlError, TypeMappingError as TypeMappingError
 
 __all__ = [
-    "GraphqlConfig",
-    "GraphqlContext",
-    "GraphqlError",
-    "GraphqlModule",
-    "GraphqlRequest",
-    "GraphqlResult",
-    "GraphqlTestClient",
-    "ID",
-    "Limits",
-    "Loader",
-    "Scalar",
-    "TypeMappingError",
-    "dataloader",
-    "field",
-    "interface",
-    "mutation",
-    "query",
-    "resolver",
-    "subscription",
-    "type_options",
+    "GraphqlConfig", "GraphqlContext", "GraphqlError", "GraphqlModule", "GraphqlRequest", "GraphqlResult",
+    "GraphqlTestClient", "ID", "Limits", "Loader", "Scalar", "TypeMappingError", "dataloader", "field", "interface",
+    "mutation", "query", "reference", "resolver", "subscription", "type_options",
 ]
 
 _NAMES_OF_MODULES = {
@@ -51,7 +29,7 @@ _NAMES_OF_MODULES = {
     "_config": "GraphqlConfig",
     "_limits": "Limits",
     "_loaders": "Loader",
-    "_markers": "dataloader field interface mutation query resolver subscription",
+    "_markers": "dataloader field interface mutation query reference resolver subscription",
     "_module": "GraphqlModule",
     "_request": "GraphqlContext GraphqlRequest",
     "_scalars": "ID Scalar",

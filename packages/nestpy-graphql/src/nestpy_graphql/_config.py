@@ -32,6 +32,7 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
         max_body_bytes: the largest request without files.
         max_upload_bytes: the largest request with files; 0 refuses files.
         max_upload_files: files of one request.
+        max_representations: objects that a gateway may ask for at once.
         cached_documents: how many checked documents are remembered.
         automatic_persisted: whether clients may send the SHA-256 of a document that they sent before.
         init_timeout: seconds that a client of a socket may take to begin.
@@ -55,6 +56,7 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1024 * 1024
     max_upload_bytes: Annotated[int, msgspec.Meta(ge=0)] = 10 * 1024 * 1024
     max_upload_files: Annotated[int, msgspec.Meta(ge=1)] = 20
+    max_representations: Annotated[int, msgspec.Meta(ge=1)] = 100
     cached_documents: Annotated[int, msgspec.Meta(ge=0)] = 1_000
     automatic_persisted: bool = False
     init_timeout: Annotated[float, msgspec.Meta(gt=0)] = 10.0

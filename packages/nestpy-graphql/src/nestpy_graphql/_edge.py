@@ -8,10 +8,11 @@ from typing import Any
 from nestpy_core import Compiler, EdgeEntry, Graph, Problem, Source
 
 from ._arguments import Arguments
+from ._config import GraphqlConfig
 from ._endpoints import is_open, shape_of
 from ._entries import Entry
 from ._field_code import FieldCode
-from ._markers import FieldMarker
+from ._markers import FieldMarker, QueryMarker
 from ._schema import Composition, RelationEntry
 from ._table import GraphqlTable
 
@@ -23,7 +24,8 @@ class GraphqlEdge:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.composition = Composition(graph, shape_of(graph))
+        config: Any = graph.sections.get(GraphqlConfig) or GraphqlConfig()
+        self.composition = Composition(graph, shape_of(graph), config.max_representations)
         self.table: GraphqlTable = graph.bindings_of(GraphqlTable)[0].source
         self.table.composition = self.composition
         self.table.open = is_open(graph)
@@ -41,9 +43,29 @@ class GraphqlEdge:
         for entry in self.composition.entries:
             entry.function = compiler.handler(entry.handler, entry.marker, self._code(entry)).function
             self.composition.fields[entry].extensions["nestpy_function"] = entry.function
+        for entry in self.composition.references:
+            entry.function = compiler.handler(entry.handler, entry.marker, self._code(entry)).function
+        self._compile_service(compiler)
         for relation in self.composition.relations:
             code = RelationCode(relation, self.composition)
             relation.function = compiler.handler(relation.handler, FieldMarker(), code).function
+
+    def _compile_service(self, compiler: Compiler) -> None:
+        """Compile what tells a gateway the schema."""
+        federation = self.composition.federation
+        if federation is None or federation.service is None:
+            return
+        self.table.service.sdl = self.composition.sdl()
+        code = FieldCode(
+            federation.service,
+            "Query._service",
+            entities=self.composition.types.entities,
+            decode=None,
+            loaders={},
+            has_parent=False,
+            part=False,
+        )
+        federation.service_function = compiler.handler(federation.service, QueryMarker(), code).function
 
     def _code(self, entry: Entry) -> FieldCode:
         arguments = Arguments(self.graph, entry.handler, entry.data, entry.names)

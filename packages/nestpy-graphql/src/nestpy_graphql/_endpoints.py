@@ -9,6 +9,7 @@ from nestpy_http import Request, Response, StreamResponse, WebSocket, controller
 
 from ._config import GraphqlConfig
 from ._explorer import ExplorerAssets, asset_endpoints
+from ._federation import FederationService
 from ._markers import SubscriptionMarker
 from ._module import GraphqlModule, GraphqlShape
 from ._reach import is_resolver
@@ -83,12 +84,14 @@ def shape_of(graph: Graph) -> GraphqlShape:
 def contributions(graph: Graph) -> list[Any]:
     """Return what joins the graph of an app with resolvers."""
     path = shape_of(graph).path
+    table = GraphqlTable()
     endpoint = endpoint_of(path, streams=has_subscriptions(graph))
     return [
         Carrier(GraphqlRequest, ("graphql",)),
         Carrier(GraphqlContext, ("graphql",)),
         Carrier(Request, ("graphql",)),
-        provide(GraphqlTable, use_value=GraphqlTable()),
+        provide(GraphqlTable, use_value=table),
+        provide(FederationService, use_value=table.service),
         *(() if graph.has(GraphqlModule) else (GraphqlConfig,)),
         provide(GraphqlRuntime),
         provide(ExplorerAssets, use_value=ExplorerAssets()),

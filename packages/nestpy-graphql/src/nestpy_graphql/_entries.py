@@ -12,7 +12,7 @@ from nestpy_core import Graph, Handler, HandlerError, Operation, Page, Parameter
 
 from ._arguments import data_parameters
 from ._loaders import Loaders, LoaderSource, is_loader
-from ._markers import FieldMarker, MutationMarker, QueryMarker, ResolverMarker
+from ._markers import FieldMarker, MutationMarker, QueryMarker, ReferenceMarker, ResolverMarker
 from ._naming import camel, description_of, plural
 from ._shapes import without_metadata
 from .errors import TypeMappingError
@@ -52,7 +52,7 @@ class Entry:
     @property
     def has_parent(self) -> bool:
         """Whether the handler's first parameter is the parent object."""
-        return not self.marker.root
+        return not self.marker.root and not isinstance(self.marker, ReferenceMarker)
 
     @property
     def path(self) -> str:
@@ -85,11 +85,19 @@ class Entry:
 
 
 class Entries:
-    """Reads the entries of one graph."""
+    """Reads the entries of one graph.
+
+    Attributes:
+        problems: what is wrong with handlers.
+        references: what looks objects up for the gateway of a federation.
+        hosts: what the resolvers say of themselves.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.problems: list[Problem] = []
+        self.references: list[Entry] = []
+        self.hosts: dict[ResolverMarker, None] = {}
         try:
             self._loaders: Loaders | None = Loaders(graph)
         except TypeMappingError as error:
@@ -115,16 +123,22 @@ class Entries:
 
     def _of_resolvers(self) -> Iterator[Entry]:
         for handler, host, marker in self._graph.handlers_of("graphql"):
-            if isinstance(marker, FieldMarker) and isinstance(host, ResolverMarker):
-                entry = self._of_handler(handler, host, marker)
-                if entry is not None:
-                    yield entry
+            if not isinstance(marker, FieldMarker) or not isinstance(host, ResolverMarker):
+                continue
+            self.hosts.setdefault(host, None)
+            entry = self._of_handler(handler, host, marker)
+            if isinstance(marker, ReferenceMarker) and entry is not None:
+                self.references.append(entry)
+            elif entry is not None:
+                yield entry
 
     def _of_handler(self, handler: Handler, host: ResolverMarker, marker: FieldMarker) -> Entry | None:
         if not marker.root and (host.about is None or not handler.parameters):
             self._problem(
-                f"`{handler.label}` is a `@field` of no type.",
-                "write `@resolver(User)` above its class, and take the parent as its first parameter",
+                f"`{handler.label}` is a `{marker.word}` of no type.",
+                "write `@resolver(User)` above its class, and take the parent as its first parameter"
+                if not isinstance(marker, ReferenceMarker)
+                else "write `@resolver(User)` above its class, and take the key as parameters",
             )
             return None
         if handler.returns is inspect.Parameter.empty:
@@ -142,7 +156,7 @@ class Entries:
                 else "return the result, or decorate it with `@subscription()`",
             )
             return None
-        if not marker.root:
+        if not marker.root and not isinstance(marker, ReferenceMarker):
             handler = _of_field(handler)
         name = marker.name or camel(handler.name)
         entry = Entry(handler, marker, marker.root or host.about, name, _result(handler.returns))

@@ -19,7 +19,7 @@ from nestpy_core import (
     read_metadata,
 )
 
-__all__ = ("dataloader", "field", "interface", "mutation", "query", "resolver", "subscription")
+__all__ = ("dataloader", "field", "interface", "mutation", "query", "reference", "resolver", "subscription")
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,6 +33,8 @@ class ResolverMarker(HostMarker, frozen=True, kw_only=True):
     edge: ClassVar[str] = "graphql"
     word: ClassVar[str] = "@resolver"
     about: Any = None  # a class, or None
+    key: tuple[str, ...] = ()
+    directives: tuple[str, ...] = ()
 
 
 class FieldMarker(HandlerMarker, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class FieldMarker(HandlerMarker, frozen=True, kw_only=True):
     deprecated: str | None = None
     cost: int | None = None
     items: int | None = None
+    directives: tuple[str, ...] = ()
 
     @property
     def safe(self) -> bool:
@@ -96,12 +99,34 @@ class SubscriptionMarker(FieldMarker, frozen=True, kw_only=True):
     root: ClassVar[str] = "Subscription"
 
 
+class ReferenceMarker(FieldMarker, frozen=True, kw_only=True):
+    """What `@reference` was given; see there."""
+
+    word: ClassVar[str] = "@reference"
+    exposed: ClassVar[bool] = True
+
+    def given(self, parameters: Sequence[Parameter]) -> Sequence[str]:
+        """Return the loaders."""
+        from ._loaders import is_loader
+
+        return [one.name for one in parameters if is_loader(one.hint)]
+
+
 @dataclass_transform(kw_only_default=True, eq_default=False)
-def resolver(about: Any = None, *, scope: Scope | None = None) -> Callable[[C], C]:
+def resolver(
+    about: Any = None,
+    *,
+    key: str | tuple[str, ...] = (),
+    directives: tuple[str, ...] = (),
+    scope: Scope | None = None,
+) -> Callable[[C], C]:
     """Make a class a GraphQL host: its decorated methods are operations, and fields of one type.
 
     Args:
         about: the class whose fields `@field` methods add: a Struct, a dataclass, an entity; None where there are none.
+        key: of a federated type that this subgraph refers to and cannot look up, ``"id"``; what it can look up has a
+            `@reference` method.
+        directives: of the type, each as a schema writes it: ``'@tag(name: "internal")'``.
         scope: lifetime of the instance, a singleton by default.
 
     Raises:
@@ -111,7 +136,8 @@ def resolver(about: Any = None, *, scope: Scope | None = None) -> Callable[[C], 
         raise DefinitionError(
             f"`@resolver` takes the class whose fields it adds, not `{name_of(about)}`.\nHint: write `@resolver(User)`"
         )
-    return lambda cls: declare_host(cls, ResolverMarker(about=about), scope)
+    keys = (key,) if isinstance(key, str) else tuple(key)
+    return lambda cls: declare_host(cls, ResolverMarker(about=about, key=keys, directives=tuple(directives)), scope)
 
 
 def query(
@@ -121,6 +147,7 @@ def query(
     deprecated: str | None = None,
     cost: int | None = None,
     items: int | None = None,
+    directives: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Offer a method as a field of ``Query``; it only reads, and storage refuses writes in it.
 
@@ -133,11 +160,12 @@ def query(
         deprecated: why not to use it any more, and what instead.
         cost: what one call of it counts in `Limits.max_cost`; 1 by default.
         items: how many items its list holds at most, for the cost; more are refused.
+        directives: of the field, each as a schema writes it: ``'@shareable'``.
 
     Raises:
         DefinitionError: the name is none, or begins with two underscores.
     """
-    return _marked(QueryMarker, name, description, deprecated, cost, items)
+    return _marked(QueryMarker, name, description, deprecated, cost, items, directives)
 
 
 def mutation(
@@ -147,12 +175,13 @@ def mutation(
     deprecated: str | None = None,
     cost: int | None = None,
     items: int | None = None,
+    directives: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Offer a method as a field of ``Mutation``; it runs in a transaction, one after the other in a document.
 
     The arguments are those of `query`.
     """
-    return _marked(MutationMarker, name, description, deprecated, cost, items)
+    return _marked(MutationMarker, name, description, deprecated, cost, items, directives)
 
 
 def subscription(
@@ -161,12 +190,13 @@ def subscription(
     description: str | None = None,
     deprecated: str | None = None,
     cost: int | None = None,
+    directives: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Offer an async generator as a field of ``Subscription``: each value it yields is an event.
 
     The arguments are those of `query`.
     """
-    return _marked(SubscriptionMarker, name, description, deprecated, cost, None)
+    return _marked(SubscriptionMarker, name, description, deprecated, cost, None, directives)
 
 
 def field(
@@ -176,13 +206,14 @@ def field(
     deprecated: str | None = None,
     cost: int | None = None,
     items: int | None = None,
+    directives: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Add a field to the type of the host; the first parameter of the method is the parent object.
 
     A field of the same name that the type has already is replaced. Guards of the host and of the method run before
     it, those of the app do not: they ran before the operation. The arguments are those of `query`.
     """
-    return _marked(FieldMarker, name, description, deprecated, cost, items)
+    return _marked(FieldMarker, name, description, deprecated, cost, items, directives)
 
 
 def _marked(  # noqa: PLR0917  # as many as a decorator has
@@ -192,6 +223,7 @@ def _marked(  # noqa: PLR0917  # as many as a decorator has
     deprecated: str | None,
     cost: int | None,
     items: int | None,
+    directives: tuple[str, ...],
 ) -> Callable[[F], F]:
     if callable(name):
         raise DefinitionError(f"`{kind.word}` is written with parentheses.\nHint: write `{kind.word}()`")
@@ -199,7 +231,14 @@ def _marked(  # noqa: PLR0917  # as many as a decorator has
     for word, value in (("cost", cost), ("items", items)):
         if value is not None and value < 0:
             raise DefinitionError(f"`{word}={value}` in `{kind.word}` is below 0.")
-    marker = kind(name=name, description=description, deprecated=deprecated, cost=cost, items=items)
+    marker = kind(
+        name=name,
+        description=description,
+        deprecated=deprecated,
+        cost=cost,
+        items=items,
+        directives=tuple(directives),
+    )
     return lambda function: declare_handler(function, marker)
 
 
@@ -213,6 +252,16 @@ def check_name(word: str, name: str | None) -> None:
         raise DefinitionError(
             f"`{name}` in `{word}` is no name.\nHint: letters, digits and underscores, not two at the beginning"
         )
+
+
+def reference() -> Callable[[F], F]:
+    """Look up an object of the host's type by its key, for the gateway of a federation (Apollo Federation 2).
+
+    Required parameters are the key, by name: ``async def by_id(self, id: UUID) -> Product | None``; a parameter that is
+    a data class is a nested key. Those with defaults get what else the gateway sends, as ``@requires`` asks for it.
+    Several methods are several keys. ``GraphqlModule.for_root(federation=True)`` makes the app a subgraph.
+    """
+    return lambda function: declare_handler(function, ReferenceMarker())
 
 
 def dataloader(function: F) -> F:

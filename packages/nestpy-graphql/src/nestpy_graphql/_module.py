@@ -21,6 +21,8 @@ class GraphqlShape(msgspec.Struct, frozen=True, kw_only=True):
     path: str = "/graphql"
     operations: bool = True
     scalars: Mapping[Any, Scalar] = {}
+    directives: tuple[str, ...] = ()
+    federation: bool = False
 
 
 @module(providers=[GraphqlConfig], shared=True)
@@ -34,6 +36,8 @@ class GraphqlModule:
         path: str = "/graphql",
         operations: bool = True,
         scalars: Mapping[Any, Scalar] | None = None,
+        directives: tuple[str, ...] = (),
+        federation: bool = False,
         **options: Any,  # the fields of GraphqlConfig
     ) -> DynamicModule:
         """Pin settings in code; only the real environment is stronger.
@@ -42,6 +46,8 @@ class GraphqlModule:
             path: where the endpoint answers.
             operations: whether what `@crud` classes offer is in the schema.
             scalars: types of the app that are scalars, by class.
+            directives: declarations of directives that types and fields bear, each as a schema writes it.
+            federation: whether the app is a subgraph of an Apollo Federation 2.
             options: any field of `GraphqlConfig`, for instance ``max_depth=8``.
 
         Raises:
@@ -49,7 +55,13 @@ class GraphqlModule:
         """
         if not path.startswith("/") or path.endswith("/") or "{" in path:
             raise DefinitionError(f"`{path}` is no path of an endpoint.\nHint: write one such as `/graphql`")
-        shape = GraphqlShape(path=path, operations=operations, scalars=dict(scalars or {}))
+        shape = GraphqlShape(
+            path=path,
+            operations=operations,
+            scalars=dict(scalars or {}),
+            directives=tuple(directives),
+            federation=federation,
+        )
         return dynamic(cls, settings={GraphqlConfig: options}, providers=[provide(GraphqlShape, use_value=shape)])
 
     @classmethod

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     GraphQLArgument,
     GraphQLDefaultInput,
+    GraphQLDirective,
     GraphQLError,
     GraphQLField,
     GraphQLInt,
@@ -15,19 +17,24 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLString,
+    extend_schema,
     lexicographic_sort_schema,
     print_schema,
+    specified_directives,
     validate_schema,
 )
 
 from nestpy_core import Graph, Handler, HandlerError, Page, Problem, Relation
 
 from ._arguments import graphql_arguments
+from ._directives import applied_nodes, check_applied, declared, locations_of, with_directives
 from ._entities import Shown
 from ._entries import DEFAULT_FIRST, MAX_FIRST, ROOTS, Entries, Entry, relation_handler, relation_returns
+from ._federation import DIRECTIVES, Federation, header, keys_of_host, unflagged
 from ._module import GraphqlShape
 from ._naming import camel
 from ._types import Types
+from .errors import TypeMappingError
 
 
 class RelationEntry:
@@ -85,8 +92,9 @@ class Composition:
         problems: what is wrong.
     """
 
-    def __init__(self, graph: Graph, shape: GraphqlShape) -> None:
+    def __init__(self, graph: Graph, shape: GraphqlShape, representations: int = 100) -> None:
         self._graph = graph
+        self._shape = shape
         reader = Entries(graph)
         self.types = Types(graph, shape.scalars)
         self.types.added = self._added
@@ -95,8 +103,13 @@ class Composition:
         self.fields: dict[Any, GraphQLField] = {}
         self.problems: list[Problem] = list(reader.problems)
         self._relations_of = self._read_relations()
+        self._hosts = list(reader.hosts)
+        self.references = reader.references
+        self.federation: Federation | None = None
+        self._applied: dict[str, list[str]] = {}
         self.schema: GraphQLSchema | None = None
-        schema = self._compose()
+        self._subgraph: GraphQLSchema | None = None
+        schema = self._composed(representations)
         self.problems += [HandlerError(one.sentence, hints=(one.hint,)) for one in self.types.problems]
         if schema is not None and not self.problems:
             self.problems += [
@@ -115,9 +128,24 @@ class Composition:
                 self.problems.append(handler)
         return found
 
-    def _compose(self) -> GraphQLSchema | None:
+    def _composed(self, representations: int) -> GraphQLSchema | None:
+        """Return the whole schema: for a subgraph with what a gateway asks for."""
+        if not self._shape.federation:
+            self.problems += unflagged(self.references)
+            return self._compose({})
+        try:
+            self.federation = Federation(self._graph, self.types, self.references, representations)
+        except TypeMappingError as error:
+            self.types.problems.append(error)
+            return None
+        self.problems += self.federation.problems
+        self._subgraph = self._compose({})
+        return None if self._subgraph is None else self._compose(self.federation.fields(self.types))
+
+    def _compose(self, more: dict[str, GraphQLField]) -> GraphQLSchema | None:
+        """Return the schema, with *more* fields of ``Query``."""
         owned = {root: [entry for entry in self.entries if entry.owner == root] for root in ROOTS}
-        if not owned["Query"]:
+        if not owned["Query"] and not (self.federation and self.federation.types):
             self.problems.append(
                 HandlerError(
                     "The schema has no query, which GraphQL asks of every schema.",
@@ -126,13 +154,17 @@ class Composition:
             )
             return None
         made: Any = {
-            root.lower(): GraphQLObjectType(root, self._root_fields(owned[root])) for root in ROOTS if owned[root]
+            root.lower(): GraphQLObjectType(root, self._root_fields(owned[root], more if root == "Query" else {}))
+            for root in ROOTS
+            if owned[root] or (root == "Query" and more)
         }
         try:
-            schema = GraphQLSchema(**made)
+            directives = self._directives()
+            schema = GraphQLSchema(**made, directives=directives)
             hidden = [one for one in self._objects() if one.name not in schema.type_map]
-            if hidden:  # types that only an interface leads to
-                schema = GraphQLSchema(**made, types=hidden)
+            if hidden:  # types that only an interface, or a gateway, leads to
+                schema = GraphQLSchema(**made, types=hidden, directives=directives)
+            self._apply(schema)
         except (TypeError, GraphQLError) as error:
             self._from_graphql_core(error)
             return None
@@ -155,8 +187,37 @@ class Composition:
         hint = getattr(known, "hint", None)
         self.problems.append(HandlerError(sentence, hints=(hint,) if hint else ()))
 
-    def _root_fields(self, entries: list[Entry]) -> Callable[[], dict[str, GraphQLField]]:
-        return lambda: {entry.name: self._field(entry) for entry in entries}
+    def _directives(self) -> list[GraphQLDirective]:
+        """Return the directives of the schema: those of the specification, and those that the app declares."""
+        declarations = declared(self._shape.directives)
+        if not declarations:
+            return list(specified_directives)
+        document = DocumentNode(definitions=tuple(declarations))
+        return list(extend_schema(GraphQLSchema(), document, assume_valid_sdl=True).directives)
+
+    def _apply(self, schema: GraphQLSchema) -> None:
+        """Take notice of the directives that types and fields bear, and of what is wrong with them."""
+        applied: dict[str, list[str]] = {}
+        for name, keys in (self.federation.applied if self.federation else {}).items():
+            applied[name] = list(keys)
+        for host in self._hosts:
+            if host.about is not None and (host.key or host.directives):
+                name = self.types.output(host.about, "resolver").of_type.name
+                applied.setdefault(name, []).extend([*keys_of_host(host.key), *host.directives])
+        for kind in schema.type_map.values():
+            for name, one in getattr(kind, "fields", {}).items():
+                texts = one.extensions.get("nestpy_directives", ())
+                if texts:
+                    applied[f"{kind.name}.{name}"] = list(texts)
+        known = {**locations_of(schema), **(DIRECTIVES if self.federation else {})}
+        if not self._applied:
+            self.types.problems += check_applied(applied, known)
+        self._applied = applied
+
+    def _root_fields(
+        self, entries: list[Entry], more: dict[str, GraphQLField]
+    ) -> Callable[[], dict[str, GraphQLField]]:
+        return lambda: {**{entry.name: self._field(entry) for entry in entries}, **more}
 
     def _added(self, cls: Any) -> dict[str, GraphQLField]:
         """Return what resolvers and relations add to the type of a class."""
@@ -178,6 +239,8 @@ class Composition:
             extensions["nestpy_items"] = marker.items
         if entry.size is not None:
             extensions["nestpy_size"] = entry.size
+        if marker.directives:
+            extensions["nestpy_directives"] = marker.directives
 
         async def resolve(source: Any, info: Any, **given: Any) -> Any:
             return await entry.function(info.context, source, given)
@@ -220,6 +283,11 @@ class Composition:
         )
 
     def sdl(self) -> str:
-        """Return the schema as text, sorted: the same for the same code."""
-        assert self.schema is not None  # noqa: S101  # verified
-        return f"{print_schema(lexicographic_sort_schema(self.schema))}\n"
+        """Return the schema as text, sorted: the same for the same code; of a subgraph as its gateway wants it."""
+        schema = self._subgraph or self.schema
+        assert schema is not None  # noqa: S101  # verified
+        text = with_directives(f"{print_schema(lexicographic_sort_schema(schema))}\n", self._applied)
+        if self.federation is None:
+            return text
+        used = {node.name.value for texts in self._applied.values() for node in applied_nodes(texts, "")}
+        return header(sorted(used & DIRECTIVES.keys())) + text

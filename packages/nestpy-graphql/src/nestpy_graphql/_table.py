@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._federation import FederationService
+
 if TYPE_CHECKING:
     from ._schema import Composition
 
@@ -14,9 +16,10 @@ class GraphqlTable:
     Attributes:
         composition: set when the graph is linked.
         open: whether the schema is told to whoever asks, as in development and in tests.
-        persisted: documents by their hash.
+        service: tells the schema to the gateway of a federation.
     """
 
     def __init__(self) -> None:
         self.composition: Composition | None = None
         self.open = False
+        self.service = FederationService()

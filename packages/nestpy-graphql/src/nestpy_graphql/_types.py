@@ -55,17 +55,21 @@ class TypeOptions(msgspec.Struct, frozen=True):
     name: str = ""
     deprecated: str | None = None
     items: int | None = None
+    directives: tuple[str, ...] = ()
 
 
-def type_options(*, name: str = "", deprecated: str | None = None, items: int | None = None) -> TypeOptions:
+def type_options(
+    *, name: str = "", deprecated: str | None = None, items: int | None = None, directives: tuple[str, ...] = ()
+) -> TypeOptions:
     """Say in ``Annotated[…, type_options(…)]`` what GraphQL alone knows of a type or of a field of this type.
 
     Args:
         name: of a union: ``Annotated[User | Org, type_options(name="SearchResult")]``.
         deprecated: why clients shall not use the field any more.
         items: how many items a list holds at most, for the cost; more are refused.
+        directives: of the field, each as a schema writes it: ``'@external'``.
     """
-    return TypeOptions(name, deprecated, items)
+    return TypeOptions(name, deprecated, items, tuple(directives))
 
 
 class Types:
@@ -267,6 +271,8 @@ class Types:
         extensions: dict[str, Any] = {"nestpy_get": get, "nestpy_cost": 0, "nestpy_attribute": place}
         if options is not None and options.items is not None:
             extensions["nestpy_items"] = options.items
+        if options is not None and options.directives:
+            extensions["nestpy_directives"] = options.directives
         return GraphQLField(
             self.of_result(hint, label),
             resolve=lambda source, _info: get(source),
@@ -299,6 +305,8 @@ class Types:
 
     def name_of_value(self, value: Any, *_context: Any) -> str:
         """Return the name of the type of what a union or an interface holds."""
+        if isinstance(value, Exception):
+            raise value
         cls = value.value.__class__ if value.__class__ is Shown else value.__class__
         found = self.shown_as.get(cls)
         if found is None:
