@@ -103,6 +103,7 @@ def schema_of(seen):
                 resolve=lambda root, info, name="world": f"Hello {name}",
                 description="Greets somebody.",
             ),
+            "open": GraphQLField(INT, resolve=lambda root, info: seen.open, description="Sources that are open."),
             "boom": GraphQLField(GraphQLString, resolve=lambda root, info: 1 / 0),
         },
     )
