@@ -172,7 +172,7 @@ def excesses(definitions: Definitions, limits: Limits) -> list[GraphQLError]:
         ):
             if seen > allowed:
                 message = (
-                    f"The operation has {_readable(seen)} {what} with its fragments written out; {allowed} are allowed."
+                    f"The operation has {readable(seen)} {what} with its fragments written out; {allowed} are allowed."
                 )
                 found.append(limit_exceeded(name, allowed, message, operation))
     return found
@@ -189,7 +189,8 @@ def _too_many(definitions: Definitions, limits: Limits) -> list[GraphQLError]:
     ]
 
 
-def _readable(number: int) -> str:
+def readable(number: int) -> str:
+    """Write a count that may have thousands of digits."""
     return str(number) if number < 1_000_000 else "over a million"
 
 

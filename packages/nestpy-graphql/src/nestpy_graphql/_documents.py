@@ -8,15 +8,15 @@ the next one cheap. What passed is cached by its source, what was refused in a s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from graphql import GraphQLError, GraphQLSchema, GraphQLSyntaxError, parse
 
 from ._cache import Cache
 from ._cost import Cost, Costs, TooComplexError, evaluate, least
-from ._counts import Definitions, describes_schema, excesses
+from ._counts import Definitions, describes_schema, excesses, readable
 from ._limits import Limits
-from ._refused import RefusedDocument, limit_exceeded, refusal, rewritten
+from ._refused import Code, RefusedDocument, limit_exceeded, refusal, rewritten
 from ._rules import broken_rules
 
 if TYPE_CHECKING:
@@ -42,29 +42,21 @@ class Prepared:
         operation: the operation in it.
         kind: query, mutation or subscription.
         name: the operation's name; None if it has none.
+        cost: what it may cost, for `nestpy_graphql._cost.evaluate`.
     """
 
-    __slots__ = ("document", "kind", "name", "operation")
+    __slots__ = ("cost", "document", "kind", "name", "operation")
 
-    def __init__(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(self, document: DocumentNode, operation: OperationDefinitionNode, cost: Cost) -> None:
         self.document = document
         self.operation = operation
         self.kind: Literal["query", "mutation", "subscription"] = operation.operation.value
         self.name = operation.name.value if operation.name else None
+        self.cost = cost
 
 
-class _Operation(NamedTuple):
-    """A prepared operation with what it costs: *known*, or as the variables say when *cost* is open."""
-
-    prepared: Prepared
-    known: int
-    cost: Cost | None
-
-
-class _Read(NamedTuple):
-    """A document that passed: its operations by name; under None the one that needs no name, if there is just one."""
-
-    operations: dict[str | None, _Operation]
+Operations: TypeAlias = dict[str | None, Prepared]
+"""A document's operations by name; under None the one that needs no name, if there is just one."""
 
 
 class Documents:
@@ -96,8 +88,8 @@ class Documents:
         self._introspection = introspection
         self._suggestions = suggestions
         self._costs = Costs(schema, limits)
-        self._cache: Cache[_Read] = Cache(cache_size, cache_bytes)
-        self._refused: Cache[list[GraphQLError]] = Cache(REFUSED, REFUSED_BYTES)
+        self._cache: Cache[Operations] = Cache(cache_size, cache_bytes)
+        self._refused: Cache[tuple[GraphQLError, ...]] = Cache(REFUSED, REFUSED_BYTES)
 
     def prepare(self, source: str, operation_name: str | None, variables: Mapping[str, Any] | None) -> Prepared:
         """Return the operation that *operation_name* names in the document *source*.
@@ -112,18 +104,18 @@ class Documents:
         """
         if not isinstance(source, str):
             raise RefusedDocument([refusal("BAD_USER_INPUT", "`query` must be a string.")])
-        read = self._cache.get(source) or self._read(source)
+        operations = self._cache.get(source)
+        if operations is None:
+            operations = self._read(source)
         try:
-            prepared, known, cost = read.operations[operation_name]
+            prepared = operations[operation_name]
         except (KeyError, TypeError):
-            raise RefusedDocument([_not_found(operation_name, read)]) from None
-        if cost is not None:
-            known = evaluate(cost, variables or {})
-        if known > self._limits.max_cost:
-            raise RefusedDocument([self._too_dear(known, prepared.operation)])
+            raise RefusedDocument([_not_found(operation_name, operations)]) from None
+        if not isinstance(prepared.cost, int):
+            self._refuse_too_dear(evaluate(prepared.cost, variables or {}), prepared.operation)
         return prepared
 
-    def _read(self, source: str) -> _Read:
+    def _read(self, source: str) -> Operations:
         refused = self._refused.get(source)
         if refused is not None:
             raise RefusedDocument(refused)
@@ -134,65 +126,62 @@ class Documents:
             raise RefusedDocument([limit_exceeded("max_bytes", allowed, message)])
         try:
             document = self._parsed(source)
-            read = self._checked(document)
+            operations = self._checked(document)
         except RefusedDocument as error:
             del error.errors[self._limits.max_errors :]
-            self._refused.put(source, error.errors, size + 200 + self._limits.max_message * len(error.errors))
+            weight = size + (200 + self._limits.max_message) * len(error.errors)
+            self._refused.put(source, tuple(error.errors), weight)
             raise
-        self._cache.put(source, read, size + TOKEN_BYTES * _tokens(document))
-        return read
+        self._cache.put(source, operations, size + TOKEN_BYTES * _tokens(document))
+        return operations
 
     def _parsed(self, source: str) -> DocumentNode:
         limits = self._limits
         try:
             return parse(source, max_lexical_tokens=limits.max_tokens, max_comments=limits.max_tokens)
         except GraphQLSyntaxError as error:
-            if error.message.endswith(ABORTED):
-                allowed = limits.max_tokens
-                message = error.message.removeprefix("Syntax Error: ").removesuffix(ABORTED).strip()
-                limit = "max_depth" if "nested" in message else "max_tokens"
-                raise RefusedDocument([limit_exceeded(limit, allowed, message)]) from None
-            found = rewritten(error, "GRAPHQL_PARSE_FAILED", length=limits.max_message, suggestions=self._suggestions)
-            raise RefusedDocument([found]) from None
+            if not error.message.endswith(ABORTED):
+                code: Code = "GRAPHQL_PARSE_FAILED"
+                found = rewritten(error, code, length=limits.max_message, suggestions=self._suggestions)
+                raise RefusedDocument([found]) from None
+            message = error.message.removeprefix("Syntax Error: ").removesuffix(ABORTED).strip()
+            limit = "max_depth" if "nested" in message else "max_tokens"
+            raise RefusedDocument([limit_exceeded(limit, getattr(limits, limit), message)]) from None
 
-    def _checked(self, document: DocumentNode) -> _Read:
+    def _checked(self, document: DocumentNode) -> Operations:
         definitions = Definitions(document)
         _refuse(excesses(definitions, self._limits))
-        if not self._introspection:
-            node = describes_schema(document)
-            if node is not None:
-                text = f"Introspection is off: `{node.name.value}` cannot be asked for."
-                _refuse([refusal("GRAPHQL_VALIDATION_FAILED", text, node)])
-        operations = [self._operation(document, definitions, node) for node in definitions.operations]
-        _refuse(
-            self._too_dear(one.known, one.prepared.operation) for one in operations if one.known > self._limits.max_cost
-        )
+        if not self._introspection and (node := describes_schema(document)) is not None:
+            text = f"Introspection is off: `{node.name.value}` cannot be asked for."
+            _refuse([refusal("GRAPHQL_VALIDATION_FAILED", text, node)])
+        operations = [self._prepared(document, definitions, node) for node in definitions.operations]
         _refuse(broken_rules(self._schema, document, self._limits, suggestions=self._suggestions))
-        by_name: dict[str | None, _Operation] = {one.prepared.name: one for one in operations}
+        by_name: Operations = {one.name: one for one in operations}
         if len(operations) == 1:
             by_name[None] = operations[0]
-        return _Read(by_name)
+        return by_name
 
-    def _operation(self, document: DocumentNode, definitions: Definitions, node: OperationDefinitionNode) -> _Operation:
+    def _prepared(self, document: DocumentNode, definitions: Definitions, node: OperationDefinitionNode) -> Prepared:
         try:
             cost = self._costs.of(node, definitions.fragments)
         except TooComplexError:
-            allowed = self._limits.max_cost
             message = "The operation is too complex for its cost to be found."
-            raise RefusedDocument([limit_exceeded("max_cost", allowed, message, node)]) from None
-        return _Operation(Prepared(document, node), least(cost), None if isinstance(cost, int) else cost)
+            raise RefusedDocument([limit_exceeded("max_cost", self._limits.max_cost, message, node)]) from None
+        self._refuse_too_dear(least(cost), node)
+        return Prepared(document, node, cost)
 
-    def _too_dear(self, cost: int, node: OperationDefinitionNode) -> GraphQLError:
+    def _refuse_too_dear(self, cost: int, node: OperationDefinitionNode) -> None:
         allowed = self._limits.max_cost
-        seen = str(cost) if cost < 1_000_000 else "over a million"
-        message = f"The operation may resolve {seen} fields with its lists at their longest; {allowed} are allowed."
-        return limit_exceeded("max_cost", allowed, message, node)
+        if cost > allowed:
+            message = (
+                f"The operation may resolve {readable(cost)} fields, lists at their longest; {allowed} are allowed."
+            )
+            raise RefusedDocument([limit_exceeded("max_cost", allowed, message, node)])
 
 
-def _refuse(errors: Any) -> None:  # any iterable of errors
-    found = list(errors)
-    if found:
-        raise RefusedDocument(found)
+def _refuse(errors: list[GraphQLError]) -> None:
+    if errors:
+        raise RefusedDocument(errors)
 
 
 def _bytes(source: str) -> int:
@@ -206,10 +195,10 @@ def _tokens(document: DocumentNode) -> int:
     return count
 
 
-def _not_found(name: object, read: _Read) -> GraphQLError:
+def _not_found(name: object, operations: Operations) -> GraphQLError:
     if name is None:
         text = "The document defines several operations: `operationName` must say which."
-        return refusal("OPERATION_NOT_FOUND", text if read.operations else "The document defines no operation.")
+        return refusal("OPERATION_NOT_FOUND", text if operations else "The document defines no operation.")
     if not isinstance(name, str):
         return refusal("BAD_USER_INPUT", "`operationName` must be a string or null.")
     return refusal("OPERATION_NOT_FOUND", f"The document defines no operation `{name[:40]}`.")
