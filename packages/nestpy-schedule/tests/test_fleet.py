@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import pytest
 from redis.asyncio import Redis
 
 from nestpy_core import BootError, ConfigurationError, module
+from nestpy_core.contracts import OccurrenceStore
+from nestpy_orm import Database, DatabaseOccurrences, OrmModule
 from nestpy_schedule import RunAll, ScheduleModule, Tick, after, cron, every, scheduled
 from nestpy_schedule._occurrences import MemoryOccurrences, RedisOccurrences
 
@@ -124,9 +126,65 @@ async def test_a_process_that_stood_still_runs_nothing_again(fleet: Fleet) -> No
     assert_once_each(fleet, begin, end)
 
 
-@pytest.fixture(params=["memory", "redis"])
-def store(request: pytest.FixtureRequest) -> Any:
-    return MemoryOccurrences() if request.param == "memory" else RedisOccurrences(request.getfixturevalue("redis_url"))
+def database_url(request: pytest.FixtureRequest, dialect: str) -> str:
+    if dialect == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/rows.sqlite"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture(params=["memory", "redis", "sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    if request.param == "memory":
+        yield MemoryOccurrences()
+    elif request.param == "redis":
+        found = RedisOccurrences(request.getfixturevalue("redis_url"))
+        yield found
+        await found.close()
+    else:
+        imports = (OrmModule.for_root(url=database_url(request, request.param)),)
+        async with running(imports=imports) as context:
+            yield await context.get(OccurrenceStore)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
+async def test_processes_agree_in_the_database_where_there_is_no_redis(
+    request: pytest.FixtureRequest, dialect: str
+) -> None:
+    ran: list[datetime] = []
+
+    @scheduled
+    class Jobs:
+        @every(0.2, name="job", misfire=RunAll(1000))
+        async def job(self, tick: Tick) -> None:
+            ran.append(tick.due)
+
+    imports = (OrmModule.for_root(url=database_url(request, dialect)),)
+    async with running(Jobs, imports=imports), running(Jobs, imports=imports):
+        while len(ran) < 6:
+            await asyncio.sleep(0.01)
+    last = max(ran)
+    assert len(ran) == len(set(ran))
+    async with running(Jobs, imports=imports) as context:
+        store = await context.get(OccurrenceStore)
+        while max(ran) <= last:
+            await asyncio.sleep(0.01)
+        assert await store.latest("job") >= max(ran)
+    assert len(ran) == len(set(ran))
+
+
+async def test_a_database_forgets_old_occurrences_but_never_the_last(tmp_path: Path) -> None:
+    dues = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+    async with running(imports=(OrmModule.for_root(url=f"sqlite:///{tmp_path}/rows.sqlite"),)) as context:
+        for due in dues:
+            assert await (await context.get(OccurrenceStore)).claim("job", due, keep=-1)
+        fresh = DatabaseOccurrences(database=await context.get(Database))  # the first claim looks what is old
+        assert await fresh.claim("other", dues[0], keep=60)
+        rows = await fresh.database.fetch("SELECT key, due FROM nestpy_occurrences ORDER BY key")
+        assert await fresh.latest("job") == dues[2]
+    assert [tuple(row) for row in rows] == [
+        (key, at.timestamp() * 1e6) for key, at in (("job", dues[2]), ("other", dues[0]))
+    ]
 
 
 async def test_stores_grant_each_occurrence_and_each_hold_to_one(store: Any) -> None:
@@ -146,7 +204,6 @@ async def test_stores_grant_each_occurrence_and_each_hold_to_one(store: Any) -> 
         await asyncio.sleep(0.01)
     await store.free("job", "bob")
     assert await store.hold("job", "ada", lease=60)
-    await store.close()
 
 
 async def test_a_one_shot_of_the_fleet_runs_in_one_process_for_good(redis_url: str, clock: FakeClock) -> None:

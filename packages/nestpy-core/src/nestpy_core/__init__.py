@@ -77,11 +77,11 @@ if TYPE_CHECKING:
     )
     from .contracts import (
         Ability as Ability, AbilitySource as AbilitySource, Actor as Actor, All as All, AnyOf as AnyOf,
-        Compare as Compare, Condition as Condition, Endpoint as Endpoint, EndpointAnswer as EndpointAnswer,
-        EndpointRequest as EndpointRequest, HealthIndicator as HealthIndicator, MaskableSupport as MaskableSupport,
-        Never as Never, Not as Not, OccurrenceStore as OccurrenceStore, Operation as Operation, Outbox as Outbox,
-        OutboxMessage as OutboxMessage, Page as Page, Relation as Relation, SchemaSupport as SchemaSupport,
-        UnitOfWork as UnitOfWork, ViolationsError as ViolationsError,
+        Compare as Compare, Condition as Condition, DurableOccurrences as DurableOccurrences, Endpoint as Endpoint,
+        EndpointAnswer as EndpointAnswer, EndpointRequest as EndpointRequest, HealthIndicator as HealthIndicator,
+        MaskableSupport as MaskableSupport, Never as Never, Not as Not, OccurrenceStore as OccurrenceStore,
+        Operation as Operation, Outbox as Outbox, OutboxMessage as OutboxMessage, Page as Page, Relation as Relation,
+        SchemaSupport as SchemaSupport, UnitOfWork as UnitOfWork, ViolationsError as ViolationsError,
     )
     from .errors import (
         AccessError as AccessError, BootError as BootError, ConfigurationError as ConfigurationError,
@@ -98,10 +98,10 @@ __all__ = [
     "AnyOf", "App", "AppConfig", "AppStatus", "Binding", "BootError", "CURRENT_TRACE", "Call", "CallKind", "Carrier",
     "Clock", "CommitQueue", "Compare", "CompiledFunction", "Compiler", "Condition", "ConfigurationError", "Container",
     "Context", "CycleError", "DefaultValue", "DefinitionError", "Denial", "DenialKind", "DeniedError", "DomainError",
-    "DuplicateProviderError", "DynamicModule", "Edge", "EdgeEntry", "Endpoint", "EndpointAnswer", "EndpointRequest",
-    "ExceptionFilter", "ExecutionContext", "Failure", "FailureKind", "Failures", "ForeignDecoder", "FromContext",
-    "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker", "HealthIndicator", "Hooks",
-    "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "Lowercase", "MaskableSupport",
+    "DuplicateProviderError", "DurableOccurrences", "DynamicModule", "Edge", "EdgeEntry", "Endpoint", "EndpointAnswer",
+    "EndpointRequest", "ExceptionFilter", "ExecutionContext", "Failure", "FailureKind", "Failures", "ForeignDecoder",
+    "FromContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker", "HealthIndicator",
+    "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "Lowercase", "MaskableSupport",
     "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError",
     "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter", "ParameterOptions", "ParseArray",
     "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID", "Pin", "Pipe", "PluginError",
@@ -165,9 +165,9 @@ _NAMES_OF_MODULES = {
     "_unknown_settings": "UnknownSetting",
     "_violations": "Failure Failures ForeignDecoder failure_of failures_of text_failures_of",
     "contracts": (
-        "Ability AbilitySource Actor All AnyOf Compare Condition Endpoint EndpointAnswer EndpointRequest "
-        "HealthIndicator MaskableSupport Never Not OccurrenceStore Operation Outbox OutboxMessage Page Relation "
-        "SchemaSupport UnitOfWork ViolationsError"
+        "Ability AbilitySource Actor All AnyOf Compare Condition DurableOccurrences Endpoint EndpointAnswer "
+        "EndpointRequest HealthIndicator MaskableSupport Never Not OccurrenceStore Operation Outbox OutboxMessage Page "
+        "Relation SchemaSupport UnitOfWork ViolationsError"
     ),
     "errors": (
         "AccessError BootError ConfigurationError CycleError DefinitionError DeniedError DomainError "

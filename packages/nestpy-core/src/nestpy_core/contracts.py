@@ -17,6 +17,7 @@ __all__ = (
     "AnyOf",
     "Compare",
     "Condition",
+    "DurableOccurrences",
     "Endpoint",
     "EndpointAnswer",
     "EndpointRequest",
@@ -329,6 +330,14 @@ class OccurrenceStore(Protocol):
 
     def free(self, key: str, holder: str) -> Awaitable[None]:
         """Give back what *holder* holds; nothing happens where somebody else does."""
+        ...
+
+
+class DurableOccurrences(OccurrenceStore, Protocol):
+    """The occurrences that a database keeps; storage provides one, and schedules use it where there is no Redis."""
+
+    def prepare(self) -> Awaitable[None]:
+        """Make what it stores in, where that is missing; called before anything else."""
         ...
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._health import DatabaseIndicator as DatabaseIndicator
     from ._migrator import Migrator as Migrator, SeedSource as SeedSource, ensure as ensure
     from ._module import OrmModule as OrmModule
+    from ._occurrences import DatabaseOccurrences as DatabaseOccurrences
     from ._outbox import DatabaseOutbox as DatabaseOutbox
     from ._repository import Repository as Repository
     from ._structs import Changes as Changes, Creation as Creation
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Changes", "CheckViolationError", "CommitError", "Creation", "Crud", "Database", "DatabaseIndicator",
-    "DatabaseOutbox", "DatabaseUnavailableError", "EntityError", "EntityNotFoundError", "ExposureError",
-    "FieldDeniedError", "ForeignKeyViolationError", "IntegrityError", "InvalidCursorError", "InvalidFieldError", "Many",
-    "MigrationError", "Migrator", "NotNullViolationError", "OrmConfig", "OrmError", "OrmModule", "PoolTimeoutError",
-    "QueryError", "QueryTimeoutError", "Repository", "SeedError", "SeedSource", "SerializationConflictError",
-    "StaleEntityError", "Transactional", "UUID7", "UniqueViolationError", "Unit", "UnitEndedError", "WriteInQueryError",
-    "create_table", "crud", "ensure", "expose", "table_sql", "transactional", "uuid7",
+    "DatabaseOccurrences", "DatabaseOutbox", "DatabaseUnavailableError", "EntityError", "EntityNotFoundError",
+    "ExposureError", "FieldDeniedError", "ForeignKeyViolationError", "IntegrityError", "InvalidCursorError",
+    "InvalidFieldError", "Many", "MigrationError", "Migrator", "NotNullViolationError", "OrmConfig", "OrmError",
+    "OrmModule", "PoolTimeoutError", "QueryError", "QueryTimeoutError", "Repository", "SeedError", "SeedSource",
+    "SerializationConflictError", "StaleEntityError", "Transactional", "UUID7", "UniqueViolationError", "Unit",
+    "UnitEndedError", "WriteInQueryError", "create_table", "crud", "ensure", "expose", "table_sql", "transactional",
+    "uuid7",
 ]
 
 _NAMES_OF_MODULES = {
@@ -52,6 +54,7 @@ _NAMES_OF_MODULES = {
     "_health": "DatabaseIndicator",
     "_migrator": "Migrator SeedSource ensure",
     "_module": "OrmModule",
+    "_occurrences": "DatabaseOccurrences",
     "_outbox": "DatabaseOutbox",
     "_repository": "Repository",
     "_structs": "Changes Creation",

@@ -7,12 +7,23 @@ from typing import Any, TypeVar
 
 from piccolo.table import Table
 
-from nestpy_core import AbilitySource, DynamicModule, HealthIndicator, Outbox, dynamic, module, provide, provide_generic
+from nestpy_core import (
+    AbilitySource,
+    DurableOccurrences,
+    DynamicModule,
+    HealthIndicator,
+    Outbox,
+    dynamic,
+    module,
+    provide,
+    provide_generic,
+)
 
 from ._config import OrmConfig
 from ._database import Database
 from ._health import DatabaseIndicator
 from ._migrator import Migrator, SeedSource
+from ._occurrences import DatabaseOccurrences
 from ._open import open_database
 from ._outbox import DatabaseOutbox
 from ._repository import Repository
@@ -38,6 +49,7 @@ def repository(entity: type[T], database: Database, abilities: AbilitySource | N
         provide(Database, use_factory=open_database),
         provide(HealthIndicator, use_class=DatabaseIndicator, multi=True),
         provide(Outbox, use_class=DatabaseOutbox, default=True),
+        provide(DurableOccurrences, use_class=DatabaseOccurrences, default=True),
         provide_generic(Repository, repository),
     ],
     shared=True,

@@ -16,8 +16,8 @@ class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where the processes of a fleet agree on who runs what.
 
     Attributes:
-        url: a Redis in which each occurrence is claimed once; without one every process runs every schedule. One that
-            does not answer ends the start.
+        url: a Redis in which each occurrence is claimed once; one that does not answer ends the start. Without it
+            occurrences are claimed in the database of nestpy-orm, and without that every process runs every schedule.
         prefix: what every key in Redis begins with.
         lease: seconds after which a process that died while it ran something no longer stands in the way.
         run: whether this process runs schedules.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from nestpy_core import DynamicModule, dynamic, module, provide
-from nestpy_core.contracts import OccurrenceStore
+from nestpy_core.contracts import DurableOccurrences, OccurrenceStore
 
 from ._config import ScheduleConfig, url_of
 from ._occurrences import MemoryOccurrences, RedisOccurrences
@@ -15,13 +15,19 @@ from ._schedules import Schedules
 __all__ = ("ScheduleModule",)
 
 
-async def open_occurrences(config: ScheduleConfig) -> AsyncIterator[OccurrenceStore]:
-    """Open what the processes agree in, for the life of the app.
+async def open_occurrences(
+    config: ScheduleConfig, database: DurableOccurrences | None
+) -> AsyncIterator[OccurrenceStore]:
+    """Open what the processes agree in, for the life of the app: Redis, else the database, else nothing.
 
     Raises:
         ConfigurationError: it does not answer; once the app runs, its absence is waited out.
     """
     url = url_of(config)
+    if url is None and database is not None:
+        await database.prepare()
+        yield database
+        return
     store: MemoryOccurrences | RedisOccurrences = (
         MemoryOccurrences() if url is None else RedisOccurrences(url, prefix=config.prefix)
     )

@@ -1,0 +1,92 @@
+"""Grants each occurrence of a schedule to one process: core's occurrence store, in two tables."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from nestpy_core import injectable
+
+from ._database import Database
+
+__all__ = ("DatabaseOccurrences",)
+
+_PRUNE = 3600.0
+
+_TABLES = (
+    (
+        "CREATE TABLE IF NOT EXISTS nestpy_occurrences (key TEXT NOT NULL, due BIGINT NOT NULL,"
+        " keep_until DOUBLE PRECISION NOT NULL, PRIMARY KEY (key, due))"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS nestpy_holds (key TEXT PRIMARY KEY, holder TEXT NOT NULL,"
+        " held_until DOUBLE PRECISION NOT NULL)"
+    ),
+)
+_NOW = {
+    # The database's own clock, which all processes share.
+    "postgres": "extract(epoch FROM clock_timestamp())::double precision",
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+}
+
+
+@injectable
+class DatabaseOccurrences:
+    """Keeps claims in ``nestpy_occurrences`` and who runs in ``nestpy_holds``, made when schedules first need them."""
+
+    database: Database
+
+    shared = True
+
+    async def prepare(self) -> None:
+        """Make both tables."""
+        for statement in _TABLES:
+            await self._run(statement)
+
+    async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
+        """Insert the occurrence; whoever comes second finds it there."""
+        await self._prune()
+        statement = (
+            f"INSERT INTO nestpy_occurrences (key, due, keep_until) VALUES (?, ?, {self._now} + ?)"
+            " ON CONFLICT DO NOTHING RETURNING key"
+        )
+        return bool(await self._run(statement, key, round(due.timestamp() * 1_000_000), keep))
+
+    async def latest(self, key: str) -> datetime | None:
+        """Return the latest occurrence that was claimed."""
+        ((found,),) = await self._run("SELECT MAX(due) FROM nestpy_occurrences WHERE key = ?", key)
+        return None if found is None else datetime.fromtimestamp(int(found) / 1_000_000, UTC)
+
+    async def hold(self, key: str, holder: str, *, lease: float) -> bool:
+        """Take the row of *key*, unless it is somebody else's whose lease is not over."""
+        statement = (
+            f"INSERT INTO nestpy_holds (key, holder, held_until) VALUES (?, ?, {self._now} + ?)"
+            " ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until"
+            f" WHERE nestpy_holds.holder = excluded.holder OR nestpy_holds.held_until <= {self._now} RETURNING key"
+        )
+        return bool(await self._run(statement, key, holder, lease))
+
+    async def free(self, key: str, holder: str) -> None:
+        """Delete the row."""
+        await self._run("DELETE FROM nestpy_holds WHERE key = ? AND holder = ?", key, holder)
+
+    async def _prune(self) -> None:
+        # The last one of a schedule stays: it says where to go on.
+        if time.monotonic() - self.__dict__.get("_pruned", -_PRUNE) < _PRUNE:
+            return
+        self.__dict__["_pruned"] = time.monotonic()
+        later = "SELECT 1 FROM nestpy_occurrences later WHERE later.key = nestpy_occurrences.key"
+        await self._run(
+            f"DELETE FROM nestpy_occurrences WHERE keep_until <= {self._now}"
+            f" AND EXISTS ({later} AND later.due > nestpy_occurrences.due)"
+        )
+
+    @property
+    def _now(self) -> str:
+        return _NOW[self.database.dialect]
+
+    async def _run(self, statement: str, *values: str | float) -> list[tuple[object, ...]]:
+        if self.database.dialect == "postgres":
+            first, *rest = statement.split("?")
+            statement = first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+        return [tuple(row) for row in await self.database.fetch(statement, values, write=True)]
