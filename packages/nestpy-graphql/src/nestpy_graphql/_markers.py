@@ -132,6 +132,10 @@ def resolver(
     Raises:
         DefinitionError: *about* is no class, or the decorator is written without parentheses around one.
     """
+    if isinstance(about, type) and any(read_metadata(one, "handlers", ()) for one in vars(about).values()):
+        raise DefinitionError(
+            f"`@resolver` is written with parentheses: `{name_of(about)}` holds resolvers.\nHint: write `@resolver()`"
+        )
     if about is not None and not isinstance(about, type):
         raise DefinitionError(
             f"`@resolver` takes the class whose fields it adds, not `{name_of(about)}`.\nHint: write `@resolver(User)`"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 _SECTION = re.compile(r"\n\s*(?:Args|Returns|Raises|Attributes|Yields|Examples?):\s*\n")
 _ENTRY = re.compile(r"^\s{4,}(\w+): (.+)$")
@@ -22,7 +23,21 @@ def type_name(hint: Any) -> str:  # a class or a parametrised generic
     origin = get_origin(hint)
     if origin is None:
         return str(getattr(hint, "__name__", hint))
-    return "".join(type_name(item) for item in get_args(hint)) + str(origin.__name__)
+    return "".join(map(_argument_name, get_args(hint))) + str(origin.__name__)
+
+
+def _argument_name(hint: Any) -> str:
+    """Return what an argument of a generic class gives to its name: ``Int``, ``IntList``, ``OptionalUser``."""
+    origin, items = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _argument_name(items[0])
+    if origin in (Union, UnionType):
+        named = "Or".join(_argument_name(item) for item in items if item is not type(None))
+        return f"Optional{named}" if type(None) in items else named
+    name = type_name(hint) if items else str(getattr(hint, "__name__", hint))
+    if items and origin.__module__ in ("builtins", "collections.abc"):
+        name = "".join(_argument_name(item) for item in items if item is not ...) + origin.__name__.capitalize()
+    return name[:1].upper() + name[1:]
 
 
 def plural(name: str) -> str:

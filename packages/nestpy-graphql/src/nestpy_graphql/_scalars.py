@@ -87,7 +87,7 @@ DATE = _text("Date", (dt.date,), _as_text, "A day, ``2030-12-31``.", "https://sc
 TIME = _text(
     "Time", (dt.time,), _as_text, "A time of day, ``23:59:59``.", "https://scalars.graphql.org/andimarek/local-time"
 )
-DURATION = _text("Duration", (dt.timedelta,), _as_text, "A length of time as ISO 8601 writes it, ``PT1H``.")
+DURATION = _text("Duration", (dt.timedelta,), _as_text, "A length of time as ISO 8601 writes it, ``PT3600S``.")
 DECIMAL = _text("Decimal", (decimal.Decimal,), str, "A decimal number of any precision, as text.")
 BYTES = _text(
     "Bytes", (bytes, bytearray, memoryview), lambda value: base64.b64encode(value).decode(), "Bytes in Base64."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_origin
 
 from graphql import (
     DocumentNode,
@@ -221,14 +221,14 @@ class Composition:
 
     def _added(self, cls: Any) -> dict[str, GraphQLField]:
         """Return what resolvers and relations add to the type of a class."""
-        bases = getattr(cls, "__mro__", (cls,))
+        bases = (get_origin(cls) or cls).__mro__[::-1]  # what the nearest class adds comes last, and stays
         found = {
             camel(one.relation.name): self._relation_field(one)
             for base in bases
             for one in self._relations_of.get(base, ())
         }
-        added = {entry.name: self._field(entry) for entry in self.entries if entry.owner in bases}
-        return {**found, **added}
+        added = {entry.name: entry for base in bases for entry in self.entries if entry.owner is base}
+        return {**found, **{name: self._field(entry) for name, entry in added.items()}}
 
     def _field(self, entry: Entry) -> GraphQLField:
         if entry in self.fields:

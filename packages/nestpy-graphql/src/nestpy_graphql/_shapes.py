@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from types import UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import msgspec
 
 from nestpy_core import Record
 
 from ._naming import camel, described_names
+
+_QUALIFIERS = (Required, NotRequired, getattr(typing, "ReadOnly", Required))  # the last from Python 3.13
 
 MISSING: Any = dataclasses.MISSING
 """Stands where a field has no default."""
@@ -137,5 +152,7 @@ def _hints(hint: Any) -> dict[str, Any]:
 def _filled(hint: Any, given: dict[Any, Any]) -> Any:
     if isinstance(hint, TypeVar):
         return given.get(hint, hint)
+    if get_origin(hint) in _QUALIFIERS:
+        return _filled(get_args(hint)[0], given)
     parameters = getattr(hint, "__parameters__", ())
     return hint[tuple(given.get(one, one) for one in parameters)] if parameters else hint

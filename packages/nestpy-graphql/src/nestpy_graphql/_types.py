@@ -31,7 +31,7 @@ from graphql.utilities.value_to_literal import value_to_literal
 from nestpy_core import Graph, name_of
 
 from ._entities import Entities, Shown
-from ._markers import is_interface
+from ._markers import check_name, is_interface
 from ._naming import camel, description_of, type_name
 from ._scalars import SCALARS, Scalar, custom_scalar
 from ._shapes import (
@@ -68,7 +68,11 @@ def type_options(
         deprecated: why clients shall not use the field any more.
         items: how many items a list holds at most, for the cost; more are refused.
         directives: of the field, each as a schema writes it: ``'@external'``.
+
+    Raises:
+        DefinitionError: the name is none.
     """
+    check_name("type_options", name or None)
     return TypeOptions(name, deprecated, items, tuple(directives))
 
 
@@ -204,11 +208,13 @@ class Types:
         about = support.description(hint) if support is not None else description_of(get_origin(hint) or hint)
         if is_interface(hint):
             made: Any = GraphQLInterfaceType(
-                name, lambda: self._fields(hint), resolve_type=self.name_of_value, description=about or None
+                name,
+                lambda: {**self._fields(hint), **self.added(hint)},
+                resolve_type=self.name_of_value,
+                description=about or None,
             )
             self.shown_as[hint] = made
-            for cls in hint.__subclasses__():
-                self._output(cls, name_of(cls))
+            self._derived(hint)
             return
         made = GraphQLObjectType(
             name,
@@ -218,6 +224,14 @@ class Types:
             extensions={"nestpy_class": hint},
         )
         self.shown_as[hint] = made
+
+    def _derived(self, cls: type) -> None:
+        """Show what derives from an interface, however far."""
+        # A class with slots is a copy; what it was made of is known by the same name, until it is collected.
+        for one in {_full_name(one): one for one in cls.__subclasses__()}.values():
+            if not getattr(one, "__parameters__", ()):
+                self._output(one, name_of(one))
+            self._derived(one)
 
     def _interfaces(self, hint: Any) -> list[GraphQLInterfaceType]:
         bases = getattr(get_origin(hint) or hint, "__mro__", ())
@@ -231,13 +245,7 @@ class Types:
                 camel(name): self._entity_field(hint, name, annotation)
                 for name, annotation in support.hints(hint).items()
             }
-        fields = {one.wire: self._field(hint, one) for one in fields_of(hint)}
-        if not fields:
-            raise TypeMappingError(
-                f"`{name_of(hint)}` has no field, which GraphQL asks of every type.",
-                "give it a field, or return a scalar",
-            )
-        return fields
+        return {one.wire: self._field(hint, one) for one in _fields_of(hint, "return a scalar")}
 
     def _field(self, hint: Any, one: ShapeField) -> GraphQLField:
         is_mapping = is_typeddict(get_origin(hint) or hint)
@@ -360,7 +368,7 @@ class Types:
         self._claim(name, ("input", hint))
         self._given_as[hint] = GraphQLInputObjectType(
             name,
-            lambda: {one.wire: self._input_field(hint, one) for one in fields_of(hint)},
+            lambda: {one.wire: self._input_field(hint, one) for one in _fields_of(hint, "take no such argument")},
             description=description_of(get_origin(hint) or hint) or None,
         )
 
@@ -382,6 +390,26 @@ class Types:
         if not isinstance(known, str | int | float) or value_to_literal(known, found) is None:
             return _nullable_type(found), None
         return found, GraphQLDefaultInput(known)
+
+
+def _fields_of(hint: Any, instead: str) -> list[ShapeField]:
+    """Return the fields of a data class.
+
+    Raises:
+        TypeMappingError: it has none, or an annotation that cannot be read.
+    """
+    try:
+        found = fields_of(hint)
+    except NameError as error:
+        raise TypeMappingError(
+            f"`{name_of(hint)}` has an annotation that cannot be read: {error}.",
+            "define or import the name in the module of the class, not in a function or under `TYPE_CHECKING`",
+        ) from None
+    if not found:
+        raise TypeMappingError(
+            f"`{name_of(hint)}` has no field, which GraphQL asks of every type.", f"give it a field, or {instead}"
+        )
+    return found
 
 
 class _Enumeration(GraphQLEnumType):
@@ -432,11 +460,15 @@ def _nullable_type(found: Any) -> Any:
     return found.of_type if isinstance(found, GraphQLNonNull) else found
 
 
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
 def _where(owner: Any) -> str:
     if isinstance(owner, tuple):
         return f"the {owner[0]} `{name_of(owner[1]) if owner[0] == 'input' else owner[-1]}`"
     if isinstance(owner, type):
-        return f"`{owner.__module__}.{owner.__qualname__}`"
+        return f"`{_full_name(owner)}`"
     return f"`{owner}`" if isinstance(owner, str) else f"`{name_of(owner)}`"
 
 

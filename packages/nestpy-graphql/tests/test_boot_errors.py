@@ -1,0 +1,412 @@
+"""What is wrong with resolvers and types is told before anything is constructed, with the edit to make."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+import pytest
+
+from nestpy_core import BootError, DefinitionError, Scope, injectable, use_guards
+from nestpy_graphql import (
+    GraphqlModule,
+    Loader,
+    dataloader,
+    field,
+    interface,
+    mutation,
+    query,
+    resolver,
+    subscription,
+    type_options,
+)
+
+
+class User(msgspec.Struct):
+    name: str
+
+
+class Org(msgspec.Struct):
+    name: str
+
+
+class Opaque:
+    pass
+
+
+@resolver()
+class Fine:
+    @query()
+    def user(self) -> User: ...
+
+
+@pytest.fixture
+def refused(app_of):
+    """Return what a boot is refused with: each problem without its number."""
+
+    def boot(*providers, **options):
+        with pytest.raises(BootError) as caught:
+            app_of(*providers, **options)
+        text = str(caught.value)
+        parts = text.split("\n\n")[1:]
+        return [part.partition(". ")[2] for part in parts]
+
+    return boot
+
+
+def test_two_owners_of_one_operation_are_named(refused):
+    @resolver()
+    class Other:
+        @query("user")
+        def somebody(self) -> User: ...
+
+    assert refused(Fine, Other) == [
+        "`Fine.user` and `Other.somebody` are both the field `Query.user`.\n"
+        "   Hint: give one of them another name, or leave one out"
+    ]
+
+
+def test_two_owners_of_one_field_are_named(refused):
+    @resolver(User)
+    class Some:
+        @field()
+        def age(self, user: User) -> int: ...
+
+    @resolver(User)
+    class Others:
+        @field("age")
+        def years(self, user: User) -> int: ...
+
+    assert refused(Fine, Some, Others) == [
+        "`Some.age` and `Others.years` are both the field `User.age`.\n"
+        "   Hint: give one of them another name, or leave one out"
+    ]
+
+
+def test_types_that_graphql_does_not_have_are_named_with_their_place(refused):
+    class Holder(msgspec.Struct):
+        kept: list[Opaque]
+
+    @resolver()
+    class Root:
+        @query()
+        def of_result(self) -> Opaque: ...
+
+        @query()
+        def of_field(self) -> Holder: ...
+
+        @query()
+        def of_argument(self, by: Opaque) -> int: ...
+
+        @query()
+        def of_nothing(self) -> None: ...
+
+        @query()
+        def of_union(self) -> User | int: ...
+
+        @query()
+        def of_arguments(self, by: User | Org) -> int: ...
+
+    hint = "   Hint: annotate it with a Struct, a dataclass, an exposed entity, an enumeration or a scalar"
+    assert sorted(refused(Root)) == sorted([
+        f"`Root.of_result` is `Opaque`, for which GraphQL has no type.\n{hint}",
+        f"`Holder.kept` is `Opaque`, for which GraphQL has no type.\n{hint}",
+        "`Root.of_argument(by)` is `Opaque`, for which GraphQL has no input type.\n"
+        "   Hint: annotate it with a Struct, a dataclass, an enumeration or a scalar",
+        "`Root.of_nothing` returns nothing, for which GraphQL has no type.\n"
+        "   Hint: return something, for instance `-> bool`",
+        "`Root.of_union` is `User | int`, a union of which not every member is an object.\n"
+        "   Hint: return one type, or a data class for each case",
+        "`Root.of_arguments(by)` is `User | Org`, and GraphQL has no unions of arguments.\n"
+        "   Hint: take one type, or several optional arguments",
+    ])  # fmt: skip
+
+
+def test_a_field_belongs_to_a_type(refused):
+    @resolver()
+    class Loose:
+        @field()
+        def age(self, user: User) -> int: ...
+
+    @resolver(User)
+    class Childless:
+        @field()
+        def height(self) -> int: ...
+
+    hint = "   Hint: write `@resolver(User)` above its class, and take the parent as its first parameter"
+    assert refused(Fine, Loose, Childless) == [
+        f"`Loose.age` is a `@field` of no type.\n{hint}",
+        f"`Childless.height` is a `@field` of no type.\n{hint}",
+    ]
+
+
+def test_a_field_of_a_type_that_nothing_returns_is_told(refused):
+    @resolver(Org)
+    class Orgs:
+        @field()
+        def size(self, org: Org) -> int: ...
+
+    assert refused(Fine, Orgs) == [
+        "`Orgs.size` is a field of `Org`, which no operation returns.\n"
+        "   Hint: return it from a `@query`, or leave the field out"
+    ]
+
+
+def test_a_schema_without_a_query_is_refused(refused):
+    @resolver()
+    class Root:
+        @mutation()
+        def change(self) -> int: ...
+
+    assert refused(Root) == [
+        "The schema has no query, which GraphQL asks of every schema.\n"
+        "   Hint: decorate a method of a `@resolver()` class with `@query()`"
+    ]
+
+
+def test_results_are_annotated(refused):
+    @resolver()
+    class Root:
+        @query()
+        def bare(self): ...
+
+    assert refused(Fine, Root) == [
+        "`Root.bare` says nothing of what it returns.\n   Hint: annotate the result: it is the field's type"
+    ]
+
+
+def test_subscriptions_yield_and_nothing_else_does(refused):
+    @resolver()
+    class Root:
+        @subscription()
+        async def once(self) -> int: ...
+
+        @query()
+        async def often(self) -> AsyncIterator[int]:
+            yield 1
+
+    assert sorted(refused(Fine, Root)) == [
+        "`Root.often` is decorated with `@query`, which is for functions that return.\n"
+        "   Hint: return the result, or decorate it with `@subscription()`",
+        "`Root.once` is decorated with `@subscription`, which is for async generators.\n"
+        "   Hint: write `async def` with `yield`, and `-> AsyncIterator[Event]`",
+    ]
+
+
+def test_two_types_of_one_name_are_told_with_their_modules(refused):
+    def other():
+        class User(msgspec.Struct):
+            age: int
+
+        return User
+
+    second = other()
+
+    @resolver()
+    class Root:
+        @query()
+        def other(self) -> second: ...
+
+    assert refused(Fine, Root) == [
+        f"Two types are called `User`: `{__name__}.User` and `{__name__}.{second.__qualname__}`.\n"
+        "   Hint: give one class another name"
+    ]
+
+
+def test_an_output_and_an_input_of_one_name_are_told(refused):
+    class UserInput(msgspec.Struct):
+        name: str
+
+    @resolver()
+    class Root:
+        @query()
+        def given(self, one: User) -> UserInput: ...
+
+    [problem] = refused(Root)
+    assert problem.startswith("Two types are called `UserInput`: ")
+    assert "the input `User`" in problem
+
+
+def test_a_type_needs_a_field(refused):
+    class Empty(msgspec.Struct):
+        pass
+
+    @resolver()
+    class Root:
+        @query()
+        def empty(self) -> Empty: ...
+
+    assert refused(Root) == [
+        "`Empty` has no field, which GraphQL asks of every type.\n   Hint: give it a field, or return a scalar"
+    ]
+
+
+def test_an_input_needs_a_field(refused):
+    class Empty(msgspec.Struct):
+        pass
+
+    @resolver()
+    class Root:
+        @query()
+        def given(self, one: Empty) -> int: ...
+
+    assert refused(Root) == [
+        "`Empty` has no field, which GraphQL asks of every type.\n   Hint: give it a field, or take no such argument"
+    ]
+
+
+def test_an_annotation_that_cannot_be_read_is_named_with_its_class(refused):
+    @dataclass
+    class Broken:
+        one: "Nowhere"  # noqa: F821
+
+    @resolver()
+    class Root:
+        @query()
+        def broken(self) -> Broken: ...
+
+    assert refused(Root) == [
+        "`Broken` has an annotation that cannot be read: name 'Nowhere' is not defined.\n"
+        "   Hint: define or import the name in the module of the class, not in a function or under `TYPE_CHECKING`"
+    ]
+
+
+@injectable
+class Users:
+    @dataloader
+    async def by_id(self, keys: list[int]) -> dict[int, User]: ...
+
+
+def test_a_loader_that_nobody_makes_is_told(refused):
+    @resolver(User)
+    class Fields:
+        @field()
+        async def boss(self, user: User, users: Loader[str, User]) -> User: ...
+
+    assert refused(Fine, Fields, Users) == [
+        "`Fields.boss(users)` is `Loader[str, User]`, and no `@dataloader` of the app loads that.\n"
+        "   Hint: decorate a service's method `(self, keys: list[Key]) -> dict[Key, Value]` with `@dataloader`"
+    ]
+
+
+def test_a_loader_that_two_make_is_told_and_one_may_be_named(refused, app_of):
+    @injectable
+    class More:
+        @dataloader
+        async def by_id(self, keys: list[int]) -> dict[int, User]: ...
+
+    @resolver(User)
+    class Fields:
+        @field()
+        async def boss(self, user: User, users: Loader[int, User]) -> User: ...
+
+    @resolver(User)
+    class Named:
+        @field()
+        async def boss(self, user: User, users: Annotated[Loader[int, User], More.by_id]) -> User: ...
+
+    assert refused(Fine, Fields, Users, More) == [
+        "`Fields.boss(users)` is `Loader[int, User]`, which `Users.by_id` and `More.by_id` load.\n"
+        "   Hint: say which: `Annotated[Loader[int, User], Users.by_id]`"
+    ]
+    app_of(Fine, Named, Users, More)
+
+
+def test_a_loader_of_a_request_scoped_service_is_refused(refused):
+    @injectable(scope=Scope.REQUEST)
+    class PerRequest:
+        @dataloader
+        async def by_id(self, keys: list[int]) -> dict[int, User]: ...
+
+    @resolver(User)
+    class Fields:
+        @field()
+        async def boss(self, user: User, users: Loader[int, User]) -> User: ...
+
+    assert refused(Fine, Fields, PerRequest) == [
+        "`Fields.boss(users)` loads with `PerRequest`, which is no singleton.\n"
+        "   Hint: make the service a singleton; the keys say what differs from call to call"
+    ]
+
+
+def test_a_dataloader_takes_keys_and_returns_a_mapping(refused):
+    @injectable
+    class Wrong:
+        @dataloader
+        async def by_id(self, keys: list[int]) -> list[User]: ...
+
+    assert refused(Fine, Wrong) == [
+        "`Wrong.by_id` is decorated with `@dataloader` and takes or returns something else.\n"
+        "   Hint: write `(self, keys: list[Key]) -> dict[Key, Value]`"
+    ]
+
+
+class Guard:
+    posture = True
+
+    def can_activate(self, context) -> bool:
+        return True
+
+
+def test_an_operation_without_a_posture_is_refused_as_soon_as_one_has_it(refused):
+    @use_guards(Guard)
+    @resolver()
+    class Guarded:
+        @query()
+        def safe(self) -> int: ...
+
+    [problem] = refused(Fine, Guarded)
+    assert problem.startswith(
+        "1 of the app's handlers say neither who may call them nor `@public`: `Fine.user`.\n"
+        "   Hint: add a guard with `posture = True`, or `@public`, to each or to its host"
+    )
+
+
+def test_a_schema_that_graphql_refuses_is_refused_in_its_words(refused):
+    @interface
+    class Named(msgspec.Struct):
+        name: str
+
+    class Wrong(Named):
+        pass
+
+    @resolver(Wrong)
+    class Fields:
+        @field()
+        def name(self, wrong: Wrong) -> int: ...
+
+    @resolver()
+    class Root:
+        @query()
+        def named(self) -> Named: ...
+
+    assert refused(Root, Fields) == [
+        "The schema is not valid: Interface field Named.name expects type String! but Wrong.name is type Int!."
+    ]
+
+
+def test_decorators_refuse_what_they_cannot_take():
+    def refused(make):
+        with pytest.raises(DefinitionError) as caught:
+            make()
+        return str(caught.value)
+
+    assert refused(lambda: query(lambda: 1)) == "`@query` is written with parentheses.\nHint: write `@query()`"
+    name = "`{}` in `@field` is no name.\nHint: letters, digits and underscores, not two at the beginning"
+    assert refused(lambda: field("a-b")) == name.format("a-b")
+    assert refused(lambda: field("__x")) == name.format("__x")
+    assert refused(lambda: query(cost=-1)) == "`cost=-1` in `@query` is below 0."
+    assert refused(lambda: query(items=-1)) == "`items=-1` in `@query` is below 0."
+    assert refused(lambda: resolver("User")) == (
+        "`@resolver` takes the class whose fields it adds, not `'User'`.\nHint: write `@resolver(User)`"
+    )
+    assert refused(lambda: resolver(Fine)) == (
+        "`@resolver` is written with parentheses: `Fine` holds resolvers.\nHint: write `@resolver()`"
+    )
+    assert refused(lambda: interface(3)) == "`@interface` decorates classes, not `3`"
+    assert refused(lambda: GraphqlModule.for_root(path="graphql")) == (
+        "`graphql` is no path of an endpoint.\nHint: write one such as `/graphql`"
+    )
+    assert refused(lambda: type_options(name="a b")) == (
+        "`a b` in `type_options` is no name.\nHint: letters, digits and underscores, not two at the beginning"
+    )
