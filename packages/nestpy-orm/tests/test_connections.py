@@ -69,15 +69,41 @@ async def test_statements_share_connections_instead_of_opening_one_each(database
 
 
 async def test_nothing_but_the_statement_is_sent_to_postgres(open_database, postgres_url):
-    async with open_database(postgres_url) as database:
-        sent = []
-        await database.fetch("SELECT 1")
-        connection = database.driver._idle[0]
-        connection.raw.add_query_logger(lambda record: sent.append(record.query))
+    async with open_database(postgres_url) as database, open_database(postgres_url, tables=False) as other:
+        await database.fetch("SELECT 7")
+        process = database.driver._idle[0].raw.get_server_pid()
         for _ in range(3):
-            await database.fetch("SELECT 1")
+            await database.fetch("SELECT 7")
             await asyncio.sleep(0)
-        assert sent == ["SELECT 1"] * 3
+            seen = await other.raw("SELECT state, query FROM pg_stat_activity WHERE pid = {}", process)
+            assert seen == [{"state": "idle", "query": "SELECT 7"}]
+
+
+async def test_statements_stay_prepared_up_to_a_number(open_database, postgres_url):
+    async with open_database(postgres_url, tables=False, pool_size=1) as database:
+
+        async def prepared():
+            return [row[0] for row in await database.fetch("SELECT statement FROM pg_prepared_statements")]
+
+        for _ in range(3):
+            assert (await database.fetch("SELECT $1::int", (3,)))[0][0] == 3
+        assert (await prepared()).count("SELECT $1::int") == 1
+        for number in range(600):
+            await database.fetch(f"SELECT {number}")
+        kept = await prepared()
+        assert len(kept) <= 513
+        assert "SELECT $1::int" not in kept
+        assert (await database.fetch("SELECT $1::int", (4,)))[0][0] == 4
+
+
+async def test_a_statement_whose_columns_a_migration_has_changed_is_prepared_again(open_database, postgres_url):
+    async with open_database(postgres_url, tables=False) as database:
+        await database.execute("CREATE TABLE things (id INTEGER)")
+        await database.execute("INSERT INTO things VALUES (1)")
+        assert [tuple(row) for row in await database.fetch("SELECT * FROM things")] == [(1,)]
+        await database.execute("ALTER TABLE things ALTER COLUMN id TYPE TEXT, ADD COLUMN name TEXT")
+        for _ in range(2):
+            assert [tuple(row) for row in await database.fetch("SELECT * FROM things")] == [("1", None)]
 
 
 async def test_no_extension_is_installed_or_needed(open_database, postgres_url):

@@ -113,19 +113,16 @@ class Database:
             write: whether it changes anything; such statements join the transaction, opening it.
         """
         unit = self.unit
-        if unit is None or (unit.mode == "query" and not write):
-            return await self._fetch_free(sql, arguments, write=write)
-        target = unit.joining(write=write)
-        if target is not None:
-            async with target.lock:
-                connection = await target.joined(write=write)
-                if connection is not None:
-                    return await self.guard(connection.fetch(sql, arguments))
-        return await self._fetch_free(sql, arguments, write=False)
-
-    async def _fetch_free(self, sql: str, arguments: Sequence[Any], *, write: bool) -> Sequence[Row]:
+        if unit is not None and (write or unit.mode != "query"):
+            target = unit.joining(write=write)
+            if target is not None:
+                async with target.lock:
+                    joined = await target.joined(write=write)
+                    if joined is not None:
+                        return await self.guard(joined.fetch(sql, arguments))
+            write = False
         driver = self.driver
-        connection = await driver.acquire(write=write)
+        connection = driver.take() or await driver.acquire(write=write)
         try:
             rows: Sequence[Row] = await connection.fetch(sql, arguments)
         except Exception as error:

@@ -65,6 +65,10 @@ class Driver(Protocol):
         """Close every connection, by force once the time for it is over."""
         ...
 
+    def take(self) -> Any:  # a Connection
+        """Return a connection that is free at this moment, or None: then `acquire` waits for one, or opens it."""
+        ...
+
     async def acquire(self, *, write: bool) -> Any:  # a Connection
         """Return a connection that nobody else uses.
 

@@ -90,6 +90,13 @@ class Repository(Batched[T]):
         Raises:
             EntityNotFoundError: there is none, or none that the actor may know of.
         """
+        known = self._entity
+        if not lock and not self._relations and self._condition(action) is EVERYTHING:
+            rows = await self._database.fetch(self._select_one, (known.key.stored(key),))
+            if rows:
+                one: T = known.load(rows[0])
+                return one
+            raise EntityNotFoundError
         found = await self.find_one(key, action=action, lock=lock)
         if found is None:
             raise EntityNotFoundError

@@ -231,6 +231,9 @@ class SqliteDriver:
         self._readers.clear()
         self._idle.clear()
 
+    def take(self) -> SqliteConnection | None:
+        return None  # the writer's turn and the room for readers are waited for
+
     async def acquire(self, *, write: bool) -> SqliteConnection:
         if self._closed:
             raise DatabaseUnavailableError

@@ -13,6 +13,8 @@ from ._driver import Isolation
 from .errors import CommitError, UnitEndedError, WriteInQueryError
 
 if TYPE_CHECKING:
+    from nestpy_core import Handler
+
     from ._database import Database
 
 __all__ = ("Unit",)
@@ -38,8 +40,8 @@ class Unit:
     __slots__ = (
         "_callbacks",
         "_connection",
+        "_handler",
         "_isolation",
-        "_label",
         "_lock",
         "_outer",
         "_savepoint",
@@ -56,16 +58,16 @@ class Unit:
         mode: Mode = "command",
         isolation: Isolation | None = None,
         *,
-        label: str = "",
+        handler: Handler | None = None,
     ) -> None:
         self.database = database
         self._isolation = isolation
-        self._label = label
+        self._handler = handler
         self._lock: asyncio.Lock | None = None
         self._connection: Any = None
         self._outer: Unit | None = None
         self._savepoint = ""
-        self._callbacks: list[Callable[[], Any]] = []
+        self._callbacks: list[Callable[[], Any]] | None = None
         self._tokens: Any = None
         self.mode: Mode = mode
         self.ended = False
@@ -84,8 +86,8 @@ class Unit:
         """Become a savepoint of *outer*, unless this is to be a transaction of its own."""
         if outer.mode == "query":
             # `database.transaction()` in a handler that only reads does not lift that; a listener's own work does.
-            if not self._label:
-                self.mode, self._label = "query", outer._label  # a unit of the same class
+            if self._handler is None:
+                self.mode, self._handler = "query", outer._handler  # a unit of the same class
             return
         if self._isolation is None or outer.connection is not None:
             self._outer = outer
@@ -99,8 +101,8 @@ class Unit:
         if connection is not None:
             cut = error is not None and not isinstance(error, Exception)
             await (self._end_savepoint if self._outer else self._end)(connection, keep=keep, cut=cut)
-        if keep:
-            await self._announce()
+        if keep and self._callbacks:
+            await self._announce(self._callbacks)
 
     async def _end(self, connection: Any, *, keep: bool, cut: bool) -> None:
         """Commit or undo, once the statement that still runs is done; hand a cut-off connection back as it is."""
@@ -148,14 +150,17 @@ class Unit:
         What it raises is logged: the work is done and stays done. Returns False once the unit has ended.
         """
         if not self.ended:
-            self._callbacks.append(callback)
+            self._defer([callback])
         return not self.ended
 
-    async def _announce(self) -> None:
+    def _defer(self, callbacks: list[Callable[[], Any]]) -> None:
+        self._callbacks = [*(self._callbacks or ()), *callbacks]
+
+    async def _announce(self, callbacks: list[Callable[[], Any]]) -> None:
         if self._outer is not None:
-            self._outer._callbacks.extend(self._callbacks)  # a unit of the same class
+            self._outer._defer(callbacks)
             return
-        for callback in self._callbacks:
+        for callback in callbacks:
             try:
                 made = callback()
                 if inspect.isawaitable(made):
@@ -222,8 +227,9 @@ class Unit:
                 "Hint: await the task in the handler, or open `async with database.transaction():` in it"
             )
         if self.mode == "query":
+            label = "" if self._handler is None else self._handler.label
             raise WriteInQueryError(
-                f"`{self._label}` only reads by its kind, and tried to write.\n"
+                f"`{label}` only reads by its kind, and tried to write.\n"
                 "Hint: make it a command (POST, PUT, PATCH, DELETE), or decorate it with `@transactional`"
             )
 

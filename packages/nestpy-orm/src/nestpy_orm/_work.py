@@ -89,7 +89,7 @@ class QueryWork:
 
     def begin(self, context: ExecutionContext) -> AbstractAsyncContextManager[Unit]:
         """Return the unit of one call."""
-        return Unit(self.database, "query", label=_label(context))
+        return Unit(self.database, "query", handler=context.handler)
 
 
 @injectable
@@ -100,7 +100,7 @@ class CommandWork:
 
     def begin(self, context: ExecutionContext) -> AbstractAsyncContextManager[Unit]:
         """Return the unit of one call."""
-        return Unit(self.database, "command", label=_label(context))
+        return Unit(self.database, "command", handler=context.handler)
 
 
 @injectable
@@ -113,8 +113,4 @@ class TransactionalWork:
         """Return the unit of one call."""
         wanted = context.meta(Transactional) or Transactional()
         isolation = None if wanted.attempts > 1 else wanted.isolation
-        return Unit(self.database, "command", isolation, label=_label(context))
-
-
-def _label(context: ExecutionContext) -> str:
-    return "" if context.handler is None else context.handler.label
+        return Unit(self.database, "command", isolation, handler=context.handler)
