@@ -45,6 +45,7 @@ from graphql.language import (
     FragmentSpreadNode,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
@@ -165,6 +166,9 @@ def allowed_items(field: GraphQLField, arguments: Mapping[str, Any], limits: Lim
 
 
 def _length(given: object, maximum: int) -> int:
+    """Return the length that an argument gives: a number, or the keys of as many objects."""
+    if isinstance(given, list):
+        given = len(given)
     if type(given) is not int:
         return maximum
     return max(given, 1) if 0 <= given <= maximum else maximum
@@ -362,4 +366,6 @@ def _literal(node: ValueNode) -> int | None:
     """Return a small integer; None for anything else, which is then taken to be as large as it may."""
     if isinstance(node, IntValueNode) and len(node.value) < 10:
         return int(node.value)
+    if isinstance(node, ListValueNode):
+        return len(node.values)
     return None

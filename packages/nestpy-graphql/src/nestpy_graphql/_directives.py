@@ -11,6 +11,7 @@ from graphql import (
     GraphQLDirective,
     GraphQLError,
     GraphQLSchema,
+    SchemaExtensionNode,
     Visitor,
     parse,
     print_ast,
@@ -106,6 +107,12 @@ def declared(texts: Sequence[str]) -> list[DirectiveDefinitionNode]:
             ) from None
         found += [node for node in nodes if isinstance(node, DirectiveDefinitionNode)]
     return found
+
+
+def extensions(texts: Sequence[str]) -> str:
+    """Return what declarations say of the schema itself: ``extend schema @link(…)``."""
+    nodes = [node for text in texts for node in parse(text).definitions if isinstance(node, SchemaExtensionNode)]
+    return "".join(f"{print_ast(node)}\n\n" for node in nodes)
 
 
 def locations_of(schema: GraphQLSchema) -> dict[str, frozenset[DirectiveLocation]]:

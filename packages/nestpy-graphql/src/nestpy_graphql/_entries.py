@@ -8,7 +8,18 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from nestpy_core import Graph, Handler, HandlerError, Operation, Page, Parameter, Problem, Relation, handler_of
+from nestpy_core import (
+    Graph,
+    Handler,
+    HandlerError,
+    Operation,
+    Page,
+    Parameter,
+    Problem,
+    Relation,
+    handler_of,
+    read_metadata,
+)
 
 from ._arguments import data_parameters
 from ._loaders import Loaders, LoaderSource, is_loader
@@ -97,7 +108,13 @@ class Entries:
         self._graph = graph
         self.problems: list[Problem] = []
         self.references: list[Entry] = []
-        self.hosts: dict[ResolverMarker, None] = {}
+        self.hosts = [
+            marker
+            for binding in graph.bindings
+            if binding.kind == "class"
+            for marker in read_metadata(binding.source, "hosts", ())
+            if isinstance(marker, ResolverMarker)
+        ]
         try:
             self._loaders: Loaders | None = Loaders(graph)
         except TypeMappingError as error:
@@ -125,7 +142,6 @@ class Entries:
         for handler, host, marker in self._graph.handlers_of("graphql"):
             if not isinstance(marker, FieldMarker) or not isinstance(host, ResolverMarker):
                 continue
-            self.hosts.setdefault(host, None)
             entry = self._of_handler(handler, host, marker)
             if isinstance(marker, ReferenceMarker) and entry is not None:
                 self.references.append(entry)

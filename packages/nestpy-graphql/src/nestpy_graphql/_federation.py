@@ -133,7 +133,11 @@ class Federation:
                         GraphQLNonNull(GraphQLList(GraphQLNonNull(representation))), out_name="representations"
                     )
                 },
-                extensions={"nestpy_function": self._entities, "nestpy_cost": 1, "nestpy_items": self._most},
+                extensions={
+                    "nestpy_function": self._entities,
+                    "nestpy_cost": 1,
+                    "nestpy_size": ("representations", self._most, self._most),
+                },
             )
         return found
 
@@ -209,11 +213,13 @@ def unflagged(references: Sequence[Entry]) -> Iterator[HandlerError]:
         )
 
 
-def header(names: Sequence[str]) -> str:
+def header(names: Sequence[str], more: str) -> str:
     """Return the beginning of a subgraph's schema.
 
     Args:
         names: of the directives that it uses.
+        more: what the app says of its schema itself.
     """
-    imported = ", ".join(f'"@{name}"' for name in sorted(names))
-    return f'extend schema @link(url: "{SPECIFICATION}", import: [{imported}])\n\n'
+    composed = ["composeDirective"] if "@composeDirective" in more else []
+    imported = ", ".join(f'"@{name}"' for name in sorted([*names, *composed]))
+    return f'extend schema @link(url: "{SPECIFICATION}", import: [{imported}])\n\n{more}'

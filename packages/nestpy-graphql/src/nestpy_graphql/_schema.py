@@ -27,7 +27,7 @@ from graphql import (
 from nestpy_core import Graph, Handler, HandlerError, Page, Problem, Relation
 
 from ._arguments import graphql_arguments
-from ._directives import applied_nodes, check_applied, declared, locations_of, with_directives
+from ._directives import applied_nodes, check_applied, declared, extensions, locations_of, with_directives
 from ._entities import Shown
 from ._entries import DEFAULT_FIRST, MAX_FIRST, ROOTS, Entries, Entry, relation_handler, relation_returns
 from ._federation import DIRECTIVES, Federation, header, keys_of_host, unflagged
@@ -103,7 +103,7 @@ class Composition:
         self.fields: dict[Any, GraphQLField] = {}
         self.problems: list[Problem] = list(reader.problems)
         self._relations_of = self._read_relations()
-        self._hosts = list(reader.hosts)
+        self._hosts = reader.hosts
         self.references = reader.references
         self.federation: Federation | None = None
         self._applied: dict[str, list[str]] = {}
@@ -290,4 +290,4 @@ class Composition:
         if self.federation is None:
             return text
         used = {node.name.value for texts in self._applied.values() for node in applied_nodes(texts, "")}
-        return header(sorted(used & DIRECTIVES.keys())) + text
+        return header(sorted(used & DIRECTIVES.keys()), extensions(self._shape.directives)) + text
