@@ -1,7 +1,7 @@
 """Kill workers, Redis and schedulers under load and count what was lost: `make soak ARGS=queue`, `ARGS=schedule`.
 
 Everything runs on a Redis of its own with an append-only file, synced every second. Goals bear the names of the
-acceptance rows (Q1, Q4, Q12, Q15, S1, S4, S7). S4 sets the clock of a process by libfaketime
+acceptance rows (Q1, Q4, Q12, Q15, Q17, S1, S4, S7). S4 sets the clock of a process by libfaketime
 (``apt-get install faketime``).
 """
 
@@ -11,7 +11,9 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import random
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -251,6 +253,21 @@ async def remains(jobs: int, directory: Path) -> list[Goal]:
     ]
 
 
+async def sequences(count: int) -> list[Goal]:
+    """Q17: hold random sequences of steps on both stores against a model."""
+    what = f"Q17 {count:,} random sequences leave SQLite and Redis in the state of the model"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", "-q", "packages/nestpy-queue/tests/test_model.py"),
+        cwd=BENCHMARKS.parent,
+        env={**os.environ, "MODEL_SEQUENCES": str(count)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        say("\n".join(output.decode().splitlines()[-30:]))
+    return [Goal(what, "yes" if process.returncode == 0 else "no", process.returncode == 0)]
+
+
 async def _flow(queue: Queue[Work], admin: QueueAdmin, jobs: int) -> None:
     for first in range(0, jobs, 500):
         await queue.enqueue_many([Work(number) for number in range(first, min(first + 500, jobs))])
@@ -401,12 +418,13 @@ def main(arguments: Sequence[str]) -> int:
     """Run the tier that is named first; print one line per goal, exit with 1 when one is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tier", choices=TIERS)
-    parser.add_argument("--goals", default="", help="which of the tier: Q1,Q4,Q12,Q15 or S1,S4,S7")
+    parser.add_argument("--goals", default="", help="which of the tier: Q1,Q4,Q12,Q15,Q17 or S1,S4,S7")
     parser.add_argument("--jobs", type=int, default=100_000, help="of Q1")
     parser.add_argument("--kills", type=int, default=1000, help="of Q1")
     parser.add_argument("--restarts", type=int, default=50, help="of Q4, under 400 jobs each")
     parser.add_argument("--sends", type=int, default=100, help="of each key in Q12")
     parser.add_argument("--million", type=int, default=1_000_000, help="jobs of Q15")
+    parser.add_argument("--sequences", type=int, default=2000, help="of Q17")
     parser.add_argument("--seconds", type=float, default=60.0, help="of S1")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as place:
@@ -416,6 +434,7 @@ def main(arguments: Sequence[str]) -> int:
             "Q4": lambda: restarts(options.restarts * 400, options.restarts, directory),
             "Q12": lambda: keys(8, 1000, options.sends, directory),
             "Q15": lambda: remains(options.million, directory),
+            "Q17": lambda: sequences(options.sequences),
             "S1": lambda: schedules(options.seconds, 5, 60, directory),
             "S4": lambda: steps(75.0, directory),
             "S7": lambda: lags(20.0, 1000, directory),

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 import uuid
 from typing import Any
 
@@ -232,15 +233,17 @@ class StoreMachine(RuleBasedStateMachine):
             self.loop.close()
 
 
+SEQUENCES = int(os.environ.get("MODEL_SEQUENCES", "50"))
+
 CI = settings(
-    max_examples=50,
+    max_examples=SEQUENCES,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(6 * SEQUENCES)
 def test_sqlite_does_what_the_model_does() -> None:
     run_state_machine_as_test(StoreMachine, settings=CI)
 
@@ -253,6 +256,6 @@ def redis_machine(redis_url: str) -> type[StoreMachine]:
     return RedisMachine
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(6 * SEQUENCES)
 def test_redis_does_what_the_model_does(redis_machine: type[StoreMachine]) -> None:
     run_state_machine_as_test(redis_machine, settings=CI)
