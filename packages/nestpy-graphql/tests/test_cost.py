@@ -104,7 +104,7 @@ def test_an_operation_costs_what_its_lists_may_hold(source, cost):
         ("$n: Int", {"n": 4.0}, 100),
         ("$n: Int", {"n": "4"}, 100),
         ("$n: Int", {"n": True}, 100),
-        ("$n: Int", {"n": [4]}, 100),
+        ("$n: Int", {"n": {"n": 4}}, 100),
     ],
 )
 def test_a_size_comes_from_the_variable_or_its_default_and_is_the_maximum_in_doubt(definition, given, size):

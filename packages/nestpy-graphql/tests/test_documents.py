@@ -193,6 +193,27 @@ def test_merging_equal_fields_changes_no_verdict_of_the_rules():
     assert 30 < valid < 170
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{ node { name } node }",
+        '{ name @include(if: true) name @include(if: "no") }',
+        '{ n(i: 1) { name } n(i: "no") { name } }',
+        "{ n(i: 1) { name } n(i: 2) { name } }",
+        "{ node { name } node { nope } }",
+        "{ node { a: name } node { a: __typename } }",
+        "query ($a: Int) { n(i: $a) { name } n(i: $b) { name } }",
+        '{ n(s: "1") { name } n(s: 1) { name } }',
+        "{ node { name } ... { node } }",
+        "{ node { ... on Node { name } ... on Other { name } } }",
+    ],
+)
+def test_merging_hides_no_mistake_behind_its_like(source):
+    document = parse(source)
+    assert validate(SCHEMA, document)
+    assert validate(SCHEMA, merged(document))
+
+
 def test_fields_that_repeat_each_other_are_compared_once():
     below = "node { name } " * 300
     documents_of().prepare(f"{{ node {{ {below} }} }}", None, None)
