@@ -1,6 +1,8 @@
 """Annotations are resolved once, across files and under `TYPE_CHECKING`; what cannot be names its place."""
 
+import functools
 import importlib
+import inspect
 import sys
 from typing import Annotated, NewType
 
@@ -8,6 +10,7 @@ import pytest
 from line_edge import QUIET, app_of, on_line, problem, report, root_of, started, station
 
 from nestpy_core import App, DefinitionError, Inject, Token, UnresolvedHintError, injectable, provide
+from nestpy_core._hints import Names, callable_arguments
 
 
 @pytest.fixture
@@ -250,3 +253,28 @@ def test_decorators_return_the_same_class_and_metadata_is_not_inherited():
 def test_an_app_of_the_root_can_be_made_twice():
     root = root_of()
     assert App(root, environ=QUIET).graph is not App(root, environ=QUIET).graph
+
+
+def every_kind(self, a: int, /, b: str = "b", *rest: int, c: bytes, d: float = 0.5, **more: int) -> None: ...
+
+
+@functools.wraps(every_kind)
+def wrapped(*arguments, **named): ...
+
+
+def nothing(): ...
+
+
+@pytest.mark.parametrize(
+    "function",
+    [every_kind, wrapped, nothing, functools.partial(every_kind, c=b"")],
+    ids=["every kind", "wrapped", "none", "partial"],
+)
+def test_parameters_are_those_that_the_signature_tells(function):
+    arguments, problems = callable_arguments(function, Names())
+    assert problems == []
+    assert [(one.name, one.default, one.kind) for one in arguments] == [
+        (one.name, one.default, one.kind)
+        for one in inspect.signature(function).parameters.values()
+        if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         CommitQueue as CommitQueue, after_commit as after_commit, detached_context as detached_context,
         running_unit as running_unit,
     )
-    from ._compile import Compiler as Compiler, HandlerCode as HandlerCode, Instrument as Instrument
+    from ._compile import Compiler as Compiler
     from ._config import config as config, setting as setting
     from ._container import Container as Container, Context as Context
     from ._context import ExecutionContext as ExecutionContext, Reflector as Reflector
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Parameter as Parameter, ParameterOptions as ParameterOptions, blocking as blocking,
         declare_handler as declare_handler, declare_host as declare_host, from_context as from_context,
     )
+    from ._handler_code import HandlerCode as HandlerCode, Instrument as Instrument
     from ._hooks import (
         Carrier as Carrier, Edge as Edge, EdgeEntry as EdgeEntry, Hooks as Hooks, PooledTransport as PooledTransport,
         Transport as Transport, hookimpl as hookimpl,
@@ -125,7 +126,7 @@ _NAMES_OF_MODULES = {
     "_clock": "Clock",
     "_command": "load_app",
     "_commit": "CommitQueue after_commit detached_context running_unit",
-    "_compile": "Compiler HandlerCode Instrument",
+    "_compile": "Compiler",
     "_config": "config setting",
     "_container": "Container Context",
     "_context": "ExecutionContext Reflector",
@@ -135,6 +136,7 @@ _NAMES_OF_MODULES = {
         "FromContext Handler HandlerMarker HostMarker Parameter ParameterOptions blocking declare_handler declare_host "
         "from_context"
     ),
+    "_handler_code": "HandlerCode Instrument",
     "_hooks": "Carrier Edge EdgeEntry Hooks PooledTransport Transport hookimpl",
     "_layer": (
         "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe "

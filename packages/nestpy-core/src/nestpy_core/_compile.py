@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
 from ._calls import Call, CallKind
 from ._clean_up import CleanUp
-from ._construct import Construction, settle
+from ._construct import Construction, owes_cleanup, reaches_context, settle
 from ._graph import Binding, Graph, LayerUse
-from ._handler import Handler, HandlerMarker, Parameter
+from ._handler import Handler, HandlerMarker
+from ._handler_code import HandlerCode, Instrument
 from ._layer import caught_by
 from ._names import name_of
+from ._pipe_code import Pipes
 from ._provider import Scope
-from ._reach import needs_of
-from ._record import Record
+from ._reach import needs_of, reachable
 from ._source import CompiledFunction, Source
 from .errors import PluginError
 
@@ -30,127 +30,7 @@ if TYPE_CHECKING:
 
     from ._context import ExecutionContext
 
-__all__ = ("Compiler", "HandlerCode", "Instrument")
-
-
-class Instrument(Record, frozen=True):
-    """What wraps each call of a handler, as `nestpy_instrument` returns it.
-
-    Attributes:
-        token: a singleton provider. At the site ``operation`` it has ``begin(call) -> state`` and
-            ``end(state, outcome, error)``, both sync, around everything: *call* is a `Call`, *outcome* the edge's own
-            (HTTP: the status). At the site ``work`` it has ``begin(context)``, which
-            returns an async context manager around interceptors, pipes and handler; where the edge takes a result
-            for a failure (HTTP: a status from 400), ``fail()`` of what the manager gave is called before its end.
-            At the site ``result`` it has ``shape(result, handler)``, sync: what it returns is encoded in the place
-            of what all layers made of the result. What it raises no filter sees; a `DeniedError` refuses.
-        site: where it stands.
-    """
-
-    token: Any  # a token
-    site: Literal["operation", "work", "result"] = "operation"
-
-
-class HandlerCode(Protocol):
-    """What an edge writes of one compiled function; core writes the layers between.
-
-    The names ``result``, ``error``, ``verdict``, ``context``, ``outcome``, ``failure``, ``ended`` and ``stack`` belong
-    to core, and those that begin with an underscore to whoever got them from `Source`.
-
-    An edge that bounds its calls also has ``around(out, *, observed) -> AbstractContextManager[None]``: it writes
-    what stands around everything but the operation instruments, request scope and its clean-up included. What it
-    answers itself it tells them, where *observed*, through ``outcome``. One with ``owes_cleanup`` true has ``stack``, a
-    `CleanUp`, in what `arguments` writes. One that has results of its own kind, which carry the handler's (a response
-    with a body, a stream), has ``shape(out, call, handler)``: it writes the assignment to ``result`` of what *call*, an
-    expression for ``shape``, makes of what they carry, a stream's items each as a list of one. One that knows more of a
-    call than its subject has ``call(out) -> str``: it writes what makes its own `Call` and returns an expression for
-    it. One whose results may be failures without being raised has ``failed(out) -> str``: an expression that says so of
-    ``result``, or an empty text where it cannot be one. One that writes a part of a larger call, which is a unit of
-    work itself, has ``part`` true: no instrument of the site ``operation`` stands around it.
-
-    Attributes:
-        name: the function's name, any text.
-        filename: what tracebacks call the file.
-        signature: its parameters, for instance ``scope, protocol``.
-        subject: an expression for what a call is about, which its `Call` holds.
-        wants_context: whether what `arguments` writes reads ``context``.
-    """
-
-    name: str
-    filename: str
-    signature: str
-    subject: str
-    wants_context: bool
-
-    def context(self, out: Source) -> str:
-        """Return an expression that builds the edge's `ExecutionContext`."""
-        ...
-
-    def carrier(self, token: type, out: Source) -> str:
-        """Return an expression for a token that this edge carries, other than its context."""
-        ...
-
-    def arguments(self, out: Source, pipes: Pipes) -> dict[str, str]:
-        """Write what extracts the arguments; return an expression for each parameter that is not injected."""
-        ...
-
-    def refusal(self, out: Source) -> str:
-        """Return an expression that turns ``verdict`` (False, a `Denial` or an exception) into a result."""
-        ...
-
-    def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
-        """Write what answers with ``result``.
-
-        Args:
-            out: where to write.
-            plain: whether ``result`` can only be what the handler returned.
-            context: whether the name ``context`` is bound, so that layers may have written to it.
-            observed: whether instruments read ``outcome``, which must then be set.
-        """
-        ...
-
-    def failure(self, out: Source, *, observed: bool) -> None:
-        """Write what answers to the exception ``error``, then return."""
-        ...
-
-
-class Pipes:
-    """Writes the pipes of one handler where its edge asks for them."""
-
-    def __init__(self, out: Source, construction: Construction, uses: Sequence[LayerUse]) -> None:
-        self._out = out
-        self._construction = construction
-        self._uses = uses
-
-    @property
-    def bound(self) -> bool:
-        """Whether any pipe is bound to the handler, its host or globally."""
-        return bool(self._uses)
-
-    def any_for(self, parameter: Parameter) -> bool:
-        """Whether a parameter runs through any pipe at all."""
-        return bool(self._uses or parameter.pipes)
-
-    def takes_absent(self, parameter: Parameter) -> bool:
-        """Whether one of a parameter's pipes is called for an absent argument too."""
-        return any(map(_takes_absent, (*self._uses, *parameter.pipes)))
-
-    def apply(self, variable: str, parameter: Parameter, *, may_be_absent: bool = False) -> None:
-        """Send *variable* through the bound pipes, then through the parameter's own.
-
-        Args:
-            variable: the name that holds the argument.
-            parameter: what it is for.
-            may_be_absent: whether it may hold None for an absent argument, which only pipes with
-                ``takes_absent`` are given.
-        """
-        constant = self._out.constant(parameter, f"parameter_{parameter.name}")
-        for absent, uses in itertools.groupby((*self._uses, *parameter.pipes), _takes_absent):
-            guarded = may_be_absent and not absent
-            with self._out.block(f"if {variable} is not None:") if guarded else contextlib.nullcontext():
-                for use in uses:
-                    call = self._construction.layer_call(use, "transform", f"{variable}, {constant}", self._out)
-                    self._out.line(f"{variable} = {call}")
+__all__ = ("Compiler",)
 
 
 class Compiler:
@@ -215,8 +95,8 @@ class _Function:
         self.outer = [use for use in layers.get("interceptors", ()) if use.site == "global"]
         self.inner = [use for use in layers.get("interceptors", ()) if use.site != "global"]
         self.passed = ""
-        needed = needs_of(handler, graph) if handler else _bindings(self.outer)
-        self.owes_cleanup = self.construction.owes_cleanup(needed) or getattr(code, "owes_cleanup", False)
+        self._built = list(reachable(needs_of(handler, graph) if handler else _bindings(self.outer)))
+        self.owes_cleanup = owes_cleanup(self._built) or getattr(code, "owes_cleanup", False)
 
     @property
     def plain(self) -> bool:
@@ -238,11 +118,11 @@ class _Function:
 
     # -- instruments and request scope
 
+    def _observed(self) -> contextlib.AbstractContextManager[None]:
+        return self._instrumented() if self.operations else contextlib.nullcontext()
+
     @contextlib.contextmanager
-    def _observed(self) -> Iterator[None]:
-        if not self.operations:
-            yield
-            return
+    def _instrumented(self) -> Iterator[None]:
         self.out.line("outcome = failure = None")
         with contextlib.ExitStack() as ends:
             call = self._call_expression()
@@ -284,14 +164,10 @@ class _Function:
             raise PluginError(f"A plugin instruments with `{name_of(item.token)}`, which is no singleton of the app")
         return self.out.instance(bindings[0])
 
-    @contextlib.contextmanager
-    def _scoped(self) -> Iterator[None]:
+    def _scoped(self) -> contextlib.AbstractContextManager[None]:
         if not self.owes_cleanup:
-            yield
-            return
-        scope = self.out.constant(CleanUp, "CleanUp")
-        with self.out.block(f"async with {scope}() as stack:"):
-            yield
+            return contextlib.nullcontext()
+        return self.out.block(f"async with {self.out.constant(CleanUp, 'CleanUp')}() as stack:")
 
     def _tell_scope(self) -> None:
         if self.owes_cleanup:
@@ -322,7 +198,7 @@ class _Function:
             shape(self.out, call, handler)
 
     def _carries_context(self) -> bool:
-        return self.handler is not None and self.construction.reaches_context(needs_of(self.handler, self.graph))
+        return self.handler is not None and reaches_context(self._built)
 
     def _intercepted(self, uses: Sequence[LayerUse], inside: Callable[[], None]) -> None:
         if not uses:
@@ -443,10 +319,6 @@ class _Function:
             partial = self.out.constant(functools.partial, "partial")
             return f"await {run}({partial}({target}, {given}))" if given else f"await {run}({target})"
         return f"await {target}({given})" if handler.is_async else f"{target}({given})"
-
-
-def _takes_absent(use: LayerUse) -> bool:
-    return getattr(use.layer, "takes_absent", False) is True
 
 
 def _has_after(use: LayerUse) -> bool:

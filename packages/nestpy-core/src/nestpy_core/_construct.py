@@ -16,9 +16,9 @@ from ._provider import Scope
 from ._reach import reachable
 
 if TYPE_CHECKING:
-    from ._compile import HandlerCode
     from ._graph import Binding, Graph, LayerUse
     from ._handler import Handler
+    from ._handler_code import HandlerCode
     from ._hints import Dependency
     from ._source import Source
 
@@ -33,19 +33,6 @@ class Construction:
         self._variables: dict[Binding, str] = {}
         self.needs_context = False
         self.has_context = False
-
-    # -- what a function needs beside its handler
-
-    def owes_cleanup(self, bindings: Iterable[Binding]) -> bool:
-        """Say whether anything built for one call is cleaned up afterwards."""
-        return any(
-            binding.kind == "factory" and binding.scope is not Scope.SINGLETON and needs_cleanup(binding.source)
-            for binding in reachable(bindings)
-        )
-
-    def reaches_context(self, bindings: Iterable[Binding]) -> bool:
-        """Say whether anything built for one call injects the execution context."""
-        return any(_is_context(binding.token) for binding in reachable(bindings))
 
     def write_context(self, out: Source) -> None:
         """Write the assignment of ``context``."""
@@ -183,3 +170,19 @@ async def settle(value: Any) -> Any:
 async def awaited(made: Any) -> Any:
     """Await what a factory returned when it is a coroutine; a task is a value like another."""
     return await made if inspect.iscoroutine(made) else made
+
+
+# -- what a function needs beside its handler
+
+
+def owes_cleanup(built: Iterable[Binding]) -> bool:
+    """Say whether anything that is built for one call is cleaned up afterwards."""
+    return any(
+        binding.kind == "factory" and binding.scope is not Scope.SINGLETON and needs_cleanup(binding.source)
+        for binding in built
+    )
+
+
+def reaches_context(built: Iterable[Binding]) -> bool:
+    """Say whether anything that is built for one call injects the execution context."""
+    return any(_is_context(binding.token) for binding in built)

@@ -9,7 +9,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, get_args, get_origin
 
 from ._generics import specialise, variables_of
 from ._names import name_of, place_of
@@ -18,6 +18,9 @@ from ._record import Record
 from .errors import UnresolvedHintError
 
 EMPTY = inspect.Parameter.empty
+Kind = inspect.Parameter
+_ELSEWHERE = frozenset({"__wrapped__", "__signature__"})
+"""Attributes of a function whose parameters are not its own."""
 Resolved = tuple[list["Argument"], list[UnresolvedHintError]]
 
 
@@ -205,7 +208,18 @@ def callable_arguments(
     return arguments, problems
 
 
-def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+class _Parameter(NamedTuple):
+    """What is read of an `inspect.Parameter`, whose making takes several times as long."""
+
+    name: str
+    default: Any
+    kind: Any
+
+
+def _parameters(function: Callable[..., Any]) -> Iterator[_Parameter | inspect.Parameter]:
+    if type(function) is types.FunctionType and function.__dict__.keys().isdisjoint(_ELSEWHERE):
+        yield from _plain_parameters(function)
+        return
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a function written in C says nothing of itself
@@ -213,6 +227,21 @@ def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
     for parameter in parameters:
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             yield parameter
+
+
+def _plain_parameters(function: types.FunctionType) -> Iterator[_Parameter]:
+    """Yield the parameters of a function that nothing wraps, as `inspect.signature` tells them."""
+    code = function.__code__
+    positional = code.co_argcount
+    names = code.co_varnames
+    defaults = function.__defaults__ or ()
+    for index in range(positional):
+        default = defaults[index - positional] if index >= positional - len(defaults) else EMPTY
+        only = index < code.co_posonlyargcount
+        yield _Parameter(names[index], default, Kind.POSITIONAL_ONLY if only else Kind.POSITIONAL_OR_KEYWORD)
+    given = function.__kwdefaults__ or {}
+    for name in names[positional : positional + code.co_kwonlyargcount]:
+        yield _Parameter(name, given.get(name, EMPTY), Kind.KEYWORD_ONLY)
 
 
 def return_hint(
@@ -237,7 +266,7 @@ def function_of(function: Any) -> Any:
     return function if isinstance(function, type) else type(function).__call__
 
 
-def _argument(parameter: inspect.Parameter, hint: Any, variables: Mapping[TypeVar, Any]) -> Argument:
+def _argument(parameter: _Parameter | inspect.Parameter, hint: Any, variables: Mapping[TypeVar, Any]) -> Argument:
     if type(hint) is type:
         return Argument(parameter.name, hint, parameter.default, parameter.kind)
     hint = hint.type if isinstance(hint, dataclasses.InitVar) else hint

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     import click
 
     from ._app import App
-    from ._compile import Compiler, Instrument
+    from ._compile import Compiler
     from ._graph import Graph
     from ._handler import Handler, HandlerMarker
+    from ._handler_code import Instrument
     from ._serve import Serving
     from ._supervisor import Shared
     from .contracts import SchemaSupport

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_origin
 
 import msgspec
@@ -13,7 +13,7 @@ from ._graph import Binding, Graph, LayerUse, ModuleNode
 from ._handler import Handler, pipes_of
 from ._hints import Dependency, Names, return_hint
 from ._layer import GLOBAL_TOKENS, Family, check_layer
-from ._metadata import read_metadata
+from ._metadata import own
 from ._names import full_name, is_private, name_of
 from ._visibility import Visibility
 from .errors import AccessError, DefinitionError, DuplicateProviderError, HandlerError, MissingProviderError, Problem
@@ -183,11 +183,7 @@ class _Linker:
             uses = [self._use_binding(family, binding, "global") for binding in self.graph.bindings_of(token)]
             self.graph.global_layers[family] = _once([use for use in uses if use is not None], self.graph)
         self.graph.handlers = [
-            self._piped(
-                msgspec.structs.replace(
-                    handler, layers={family: self._layers(handler, family) for family in GLOBAL_TOKENS}
-                )
-            )
+            self._piped(msgspec.structs.replace(handler, layers=self._all_layers(handler)))
             for handler in self.graph.handlers
         ]
 
@@ -203,12 +199,23 @@ class _Linker:
             parameters.append(msgspec.structs.replace(parameter, pipes=uses[len(bound) :]))
         return msgspec.structs.replace(handler, parameters=tuple(parameters))
 
-    def _layers(self, handler: Handler, family: Family) -> tuple[LayerUse, ...]:
+    def _all_layers(self, handler: Handler) -> dict[Family, tuple[LayerUse, ...]]:
+        sites = (("host", own(handler.host.source)), ("method", own(handler.function)))
+        return {
+            family: self._layers(handler, family, sites)
+            if self.graph.global_layers[family] or any(family in metadata for _, metadata in sites)
+            else ()
+            for family in GLOBAL_TOKENS
+        }
+
+    def _layers(
+        self, handler: Handler, family: Family, sites: Iterable[tuple[str, Mapping[str, Any]]]
+    ) -> tuple[LayerUse, ...]:
         # Nobody from outside calls what is not exposed, and a guard would find no caller to ask about.
         lifted = handler.public or not any(marker.exposed for marker in handler.markers)
         uses = [use for use in self.graph.global_layers[family] if not (lifted and use.posture)]
-        for site, target in (("host", handler.host.source), ("method", handler.function)):
-            for layer in read_metadata(target, family, ()):
+        for site, metadata in sites:
+            for layer in metadata.get(family, ()):
                 use = self._use(handler, family, layer, site)
                 if use is not None:
                     uses.append(use)

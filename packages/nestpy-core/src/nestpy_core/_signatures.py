@@ -21,7 +21,7 @@ from ._hints import (
     return_hint,
 )
 from ._layer import GLOBAL_TOKENS
-from ._metadata import functions, read_metadata, strays
+from ._metadata import functions, own, read_metadata, strays
 from ._names import name_of, place_of
 from ._provider import Provider, scope_of
 from .errors import HandlerError, Problem
@@ -131,19 +131,20 @@ class Signatures:
         returns, more = return_hint(function, self.names, variables)
         self.graph.problems.extend([*problems, *more])
         values: dict[type, tuple[object, ...]] = {}
-        for value in (*read_metadata(function, "meta", ()), *read_metadata(binding.source, "meta", ())):
+        said, host = own(function), own(binding.source)
+        for value in (*said.get("meta", ()), *host.get("meta", ())):
             values[type(value)] = (*values.get(type(value), ()), value)
         return Handler(
             host=binding,
             name=name,
             function=function,
-            markers=read_metadata(function, "handlers", ()),
+            markers=said.get("handlers", ()),
             parameters=tuple(self._parameter(binding, name, argument) for argument in arguments[1:]),
             returns=returns,
             meta=values,
-            public=bool(read_metadata(function, "public") or read_metadata(binding.source, "public")),
+            public=bool(said.get("public") or host.get("public")),
             layers={},
-            blocking=bool(read_metadata(function, "blocking")),
+            blocking=bool(said.get("blocking")),
         )
 
     def _parameter(self, binding: Binding, name: str, argument: Argument) -> Parameter:
@@ -159,17 +160,13 @@ class Signatures:
 
     def _provide_layers(self, handler: Handler) -> None:
         """Make each layer class a provider of the host's module, where nothing provides it."""
-        layers = [
-            layer
-            for family in GLOBAL_TOKENS
-            for target in (handler.host.source, handler.function)
-            for layer in read_metadata(target, family, ())
-        ]
+        both = own(handler.host.source), own(handler.function)
+        layers = [layer for family in GLOBAL_TOKENS for metadata in both for layer in metadata.get(family, ())]
         layers += [pipe for parameter in handler.parameters for pipe in pipes_of(parameter.hint)]
         for layer in layers:
             known = self.graph.bindings_of(layer) if isinstance(layer, type) else ()
-            own = [one for one in known if not one.implicit or one.module is handler.host.module]
-            if isinstance(layer, type) and not own:
+            seen = [one for one in known if not one.implicit or one.module is handler.host.module]
+            if isinstance(layer, type) and not seen:
                 provider = Provider(token=layer, kind="class", source=layer, scope=scope_of(layer))
                 self.bindings.bind(handler.host.module, provider, implicit=True)
 

@@ -146,8 +146,8 @@ class CompiledFunction:
             "__loader__": _Loader(self.source),
             "__builtins__": builtins,
         }
-        code = _renamed(_code_of(self.source, {} if codes is None else codes), filename)
-        self.function = FunctionType(code.replace(co_name=name, co_qualname=name), self._globals)
+        code = _renamed(_code_of(self.source, {} if codes is None else codes), filename, co_name=name, co_qualname=name)
+        self.function = FunctionType(code, self._globals)
 
     def bind(self, container: Container) -> None:
         """Bind the instances of this start into the function's globals."""
@@ -168,9 +168,9 @@ def _code_of(source: str, codes: dict[str, CodeType]) -> CodeType:
     return codes[source]
 
 
-def _renamed(code: CodeType, filename: str) -> CodeType:
-    """Return *code*, and the code of the functions in it, under another file's name."""
+def _renamed(code: CodeType, filename: str, **names: str) -> CodeType:
+    """Return *code* under *names*, and with the code of the functions in it under another file's name."""
     constants = tuple(
         _renamed(constant, filename) if isinstance(constant, CodeType) else constant for constant in code.co_consts
     )
-    return code.replace(co_filename=filename, co_consts=constants)
+    return code.replace(co_filename=filename, co_consts=constants, **names)
