@@ -397,8 +397,8 @@ def test_decorators_refuse_what_they_cannot_take():
     assert refused(lambda: field("__x")) == name.format("__x")
     assert refused(lambda: query(cost=-1)) == "`cost=-1` in `@query` is below 0."
     assert refused(lambda: query(items=-1)) == "`items=-1` in `@query` is below 0."
-    assert refused(lambda: resolver("User")) == (
-        "`@resolver` takes the class whose fields it adds, not `'User'`.\nHint: write `@resolver(User)`"
+    assert refused(lambda: resolver(3)) == (
+        "`@resolver` takes the class whose fields it adds, not `3`.\nHint: write `@resolver(User)`"
     )
     assert refused(lambda: resolver(Fine)) == (
         "`@resolver` is written with parentheses: `Fine` holds resolvers.\nHint: write `@resolver()`"

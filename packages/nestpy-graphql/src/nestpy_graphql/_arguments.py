@@ -14,7 +14,7 @@ from nestpy_core import Graph, Handler, Parameter, ViolationsError, failures_of
 from ._loaders import is_loader
 from ._naming import camel, described_names
 from ._request import GraphqlContext, GraphqlRequest
-from ._shapes import MISSING, described
+from ._shapes import MISSING, by_keys, described
 from ._types import Types
 
 
@@ -65,7 +65,13 @@ class Arguments:
     """Decodes the arguments of one field."""
 
     def __init__(
-        self, graph: Graph, handler: Handler, parameters: Sequence[Parameter], names: Mapping[str, str]
+        self,
+        graph: Graph,
+        handler: Handler,
+        parameters: Sequence[Parameter],
+        names: Mapping[str, str],
+        *,
+        by_wire: bool,
     ) -> None:
         fields = [
             (one.name, one.hint) if one.required else (one.name, one.hint, _default(one.default)) for one in parameters
@@ -73,6 +79,7 @@ class Arguments:
         self._struct = msgspec.defstruct(f"{handler.name}_arguments", fields, kw_only=True)
         self._schema_of = graph.schema_of
         self._names = names
+        self._hints = {one.name: one.hint for one in parameters} if by_wire else {}
 
     def decode(self, given: dict[str, Any]) -> Any:  # an instance of the struct
         """Return decoded arguments.
@@ -80,6 +87,8 @@ class Arguments:
         Raises:
             ViolationsError: they break a rule that GraphQL's types do not know; it names every field that is wrong.
         """
+        if self._hints:  # types in schema language know no other names than clients do
+            given = {name: by_keys(self._hints[name], value) for name, value in given.items()}
         try:
             return msgspec.convert(given, self._struct, dec_hook=self._foreign)
         except (ValueError, RecursionError) as error:

@@ -68,7 +68,7 @@ class GraphqlEdge:
         federation.service_function = compiler.handler(federation.service, QueryMarker(), code).function
 
     def _code(self, entry: Entry) -> FieldCode:
-        arguments = Arguments(self.graph, entry.handler, entry.data, entry.names)
+        arguments = Arguments(self.graph, entry.handler, entry.data, entry.names, by_wire=entry.bound)
         return FieldCode(
             entry.handler,
             entry.path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -45,6 +45,7 @@ class Entry:
         names: what clients call those whose name is not the parameter's in camelCase.
         loaders: what makes the loaders it asks for, by parameter.
         confirms: whether its result is True where the handler returns nothing.
+        bound: whether a file in schema language defines the field.
         function: the compiled handler; the edge sets it.
     """
 
@@ -57,6 +58,7 @@ class Entry:
         self.names: Mapping[str, str] = {}
         self.loaders: dict[str, LoaderSource] = {}
         self.confirms = False
+        self.bound = False
         self.data: list[Parameter] = data_parameters(handler, parent=self.has_parent)
         self.function: Any = None
 
@@ -104,8 +106,9 @@ class Entries:
         hosts: what the resolvers say of themselves.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, defines: Callable[[Any, str], bool]) -> None:
         self._graph = graph
+        self._defines = defines
         self.problems: list[Problem] = []
         self.references: list[Entry] = []
         self.hosts = [
@@ -157,7 +160,9 @@ class Entries:
                 else "write `@resolver(User)` above its class, and take the key as parameters",
             )
             return None
-        if handler.returns is inspect.Parameter.empty:
+        name = marker.name or camel(handler.name)
+        bound = self._defines(marker.root or host.about, name)
+        if handler.returns is inspect.Parameter.empty and not bound:
             self._problem(
                 f"`{handler.label}` says nothing of what it returns.",
                 "annotate the result: it is the field's type",
@@ -174,8 +179,8 @@ class Entries:
             return None
         if not marker.root and not isinstance(marker, ReferenceMarker):
             handler = _of_field(handler)
-        name = marker.name or camel(handler.name)
         entry = Entry(handler, marker, marker.root or host.about, name, _result(handler.returns))
+        entry.bound = bound
         self._find_loaders(entry)
         return entry
 

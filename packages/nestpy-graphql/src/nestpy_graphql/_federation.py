@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any, get_origin
+from typing import Any
 
 from graphql import (
     GraphQLArgument,
@@ -26,7 +26,7 @@ from nestpy_core import Graph, Handler, HandlerError, Parameter, Problem, handle
 
 from ._entries import Entry
 from ._naming import camel
-from ._shapes import fields_of, is_data_class, members_of, without_metadata
+from ._shapes import by_keys, data_class_in, fields_of
 from ._types import Types
 
 SPECIFICATION = "https://specs.apollo.dev/federation/v2.7"
@@ -181,7 +181,7 @@ def keys_of_host(keys: Sequence[str]) -> Iterator[str]:
 
 
 def _written(one: Parameter) -> str:
-    inner = _data_class(one.hint)
+    inner = data_class_in(one.hint)
     if inner is None:
         return camel(one.name)
     return f"{camel(one.name)} {{ {' '.join(field.wire for field in fields_of(inner))} }}"
@@ -189,19 +189,7 @@ def _written(one: Parameter) -> str:
 
 def _given(one: Parameter, representation: dict[str, Any]) -> Any:
     """Return a key's value by the names that its decoder knows."""
-    return _renamed(one.hint, representation[camel(one.name)])
-
-
-def _renamed(hint: Any, value: Any) -> Any:
-    inner = _data_class(hint)
-    if inner is None or not isinstance(value, dict):
-        return value
-    return {one.key: _renamed(one.hint, value[one.wire]) for one in fields_of(inner) if one.wire in value}
-
-
-def _data_class(hint: Any) -> Any:
-    bare = next((one for one in members_of(without_metadata(hint)) if is_data_class(get_origin(one) or one)), None)
-    return None if bare is None else bare
+    return by_keys(one.hint, representation[camel(one.name)])
 
 
 def unflagged(references: Sequence[Entry]) -> Iterator[HandlerError]:

@@ -23,6 +23,7 @@ class GraphqlShape(msgspec.Struct, frozen=True, kw_only=True):
     scalars: Mapping[Any, Scalar] = {}
     directives: tuple[str, ...] = ()
     federation: bool = False
+    sdl: tuple[str, ...] = ()
 
 
 @module(providers=[GraphqlConfig], shared=True)
@@ -38,6 +39,7 @@ class GraphqlModule:
         scalars: Mapping[Any, Scalar] | None = None,
         directives: tuple[str, ...] = (),
         federation: bool = False,
+        sdl: tuple[str, ...] = (),
         **options: Any,  # the fields of GraphqlConfig
     ) -> DynamicModule:
         """Pin settings in code; only the real environment is stronger.
@@ -48,6 +50,8 @@ class GraphqlModule:
             scalars: types of the app that are scalars, by class.
             directives: declarations of directives that types and fields bear, each as a schema writes it.
             federation: whether the app is a subgraph of an Apollo Federation 2.
+            sdl: files, folders or texts in schema language. Methods resolve the fields that they define: those of a
+                ``@query()`` and so on by their names, those of types by ``@field()``; others are read from the parent.
             options: any field of `GraphqlConfig`, for instance ``max_depth=8``.
 
         Raises:
@@ -61,6 +65,7 @@ class GraphqlModule:
             scalars=dict(scalars or {}),
             directives=tuple(directives),
             federation=federation,
+            sdl=tuple(sdl),
         )
         return dynamic(cls, settings={GraphqlConfig: options}, providers=[provide(GraphqlShape, use_value=shape)])
 

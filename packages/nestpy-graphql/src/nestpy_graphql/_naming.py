@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+_HUMP = re.compile(r"([a-z0-9])([A-Z])")
 _SECTION = re.compile(r"\n\s*(?:Args|Returns|Raises|Attributes|Yields|Examples?):\s*\n")
 _ENTRY = re.compile(r"^\s{4,}(\w+): (.+)$")
 
@@ -16,6 +18,23 @@ def camel(name: str) -> str:
     stripped = name.strip("_")
     head, *tail = stripped.split("_")
     return name.replace(stripped, head + "".join(part[:1].upper() + part[1:] for part in tail)) if stripped else name
+
+
+def snake(name: str) -> str:
+    """Return ``createdAt`` as ``created_at``."""
+    return _HUMP.sub(r"\1_\2", name).lower()
+
+
+def default_getter(name: str) -> Callable[[Any], Any]:
+    """Return what reads a field that nobody resolves: an item of a mapping, or an attribute."""
+    attribute = snake(name)
+
+    def get(source: Any) -> Any:
+        if isinstance(source, Mapping):
+            return source.get(name, source.get(attribute))
+        return getattr(source, attribute, None) if hasattr(source, attribute) else getattr(source, name, None)
+
+    return get
 
 
 def type_name(hint: Any) -> str:  # a class or a parametrised generic

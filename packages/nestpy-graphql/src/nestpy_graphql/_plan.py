@@ -8,10 +8,12 @@ completed without a task or a coroutine (specification, October 2021, section 6)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any
 
 from graphql import (
+    ArgumentNode,
     FieldNode,
     GraphQLError,
     GraphQLField,
@@ -22,6 +24,7 @@ from graphql import (
 )
 
 from ._failures import failure_of, formatted
+from ._naming import default_getter
 from ._ready import ready_completion
 from ._request import GraphqlRequest
 
@@ -37,10 +40,6 @@ class Bubble(Exception):  # noqa: N818  # no error: one was recorded, and the pa
 
 
 BUBBLE = Bubble()
-
-
-class IntrospectionError(Exception):
-    """The operation asks for the schema, which has no plan: graphql-core answers."""
 
 
 class Run:
@@ -91,22 +90,38 @@ class PlannedField:
         get: what reads it from its parent; None where a function resolves it.
         function: the compiled function; None where a getter reads it.
         given: its arguments; None where they depend on variables.
+        nested: whether these hold lists or objects, which each call gets its own of.
         complete: what makes data of its value.
         awaits: whether completing returns a coroutine.
         nullable: whether null may stand there.
     """
 
-    __slots__ = ("awaits", "complete", "definition", "function", "get", "given", "key", "label", "nodes", "nullable")
+    __slots__ = (
+        "awaits",
+        "complete",
+        "definition",
+        "function",
+        "get",
+        "given",
+        "key",
+        "label",
+        "nested",
+        "nodes",
+        "nullable",
+    )
 
     def __init__(self, key: str, label: str, nodes: list[FieldNode], definition: GraphQLField) -> None:
         self.key = key
         self.label = label
         self.nodes = nodes
         self.definition: Any = definition  # None for ``__typename``
-        self.get: Callable[[Any], Any] | None = definition.extensions.get("nestpy_get")
         self.function: Any = definition.extensions.get("nestpy_function")
+        self.get: Callable[[Any], Any] | None = definition.extensions.get("nestpy_get")
+        if self.function is None and self.get is None:
+            self.get = default_getter(nodes[0].name.value)
         self.nullable = not isinstance(definition.type, GraphQLNonNull)
         self.given = self._static()
+        self.nested = any(isinstance(value, list | dict) for value in (self.given or {}).values())
         self.complete: Complete = _nothing
         self.awaits = False
 
@@ -125,8 +140,11 @@ class PlannedField:
             GraphQLError: a required one is missing.
         """
         if self.given is not None:
-            return self.given
-        return get_argument_values(self.definition, self.nodes[0], run.variables)
+            return deepcopy(self.given) if self.nested else self.given
+        try:
+            return get_argument_values(self.definition, self.nodes[0], run.variables)
+        except GraphQLError as error:
+            raise unfit(error, self.nodes[0].arguments or ()) from None
 
     async def start(self, run: Run) -> Any:
         """Return the events of a subscription's field; an exception in their place is raised."""
@@ -180,6 +198,15 @@ class PlannedField:
             Bubble: always.
         """
         run.fail(ValueError(f"`{self.label}` gave null, which its type excludes"), self, path, nullable=False)
+
+
+def unfit(error: GraphQLError, arguments: Iterable[ArgumentNode] = ()) -> GraphQLError:
+    """Return the error of an argument, or of a condition, that variables leave without a value that fits."""
+    blamed = error.nodes or ()
+    name = next((one.name.value for one in arguments if one in blamed or one.value in blamed), "if")
+    found = GraphQLError(f"Invalid value of the argument `{name}`", extensions={"code": "BAD_USER_INPUT"})
+    found.locations = error.locations
+    return found
 
 
 def _nothing(value: Any, run: Run, path: Path) -> Any:

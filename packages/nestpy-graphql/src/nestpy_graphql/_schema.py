@@ -32,7 +32,8 @@ from ._entities import Shown
 from ._entries import DEFAULT_FIRST, MAX_FIRST, ROOTS, Entries, Entry, relation_handler, relation_returns
 from ._federation import DIRECTIVES, Federation, header, keys_of_host, unflagged
 from ._module import GraphqlShape
-from ._naming import camel
+from ._naming import camel, type_name
+from ._sdl import SchemaFirst
 from ._types import Types
 from .errors import TypeMappingError
 
@@ -95,8 +96,9 @@ class Composition:
     def __init__(self, graph: Graph, shape: GraphqlShape, representations: int = 100) -> None:
         self._graph = graph
         self._shape = shape
-        reader = Entries(graph)
         self.types = Types(graph, shape.scalars)
+        self._first = self._schema_first(shape.sdl)
+        reader = Entries(graph, self._first.defines)
         self.types.added = self._added
         self.entries = reader.read(operations=shape.operations)
         self.relations: list[RelationEntry] = []
@@ -117,6 +119,13 @@ class Composition:
             ]
         if not self.problems:
             self.schema = schema
+
+    def _schema_first(self, sources: tuple[str, ...]) -> SchemaFirst:
+        try:
+            return SchemaFirst(sources)
+        except TypeMappingError as error:
+            self.types.problems.append(error)
+            return SchemaFirst(())
 
     def _read_relations(self) -> dict[type, list[RelationEntry]]:
         found: dict[type, list[RelationEntry]] = {}
@@ -144,8 +153,10 @@ class Composition:
 
     def _compose(self, more: dict[str, GraphQLField]) -> GraphQLSchema | None:
         """Return the schema, with *more* fields of ``Query``."""
-        owned = {root: [entry for entry in self.entries if entry.owner == root] for root in ROOTS}
-        if not owned["Query"] and not (self.federation and self.federation.types):
+        written = [entry for entry in self.entries if not entry.bound]
+        owned = {root: [entry for entry in written if entry.owner == root] for root in ROOTS}
+        first = self._first.fields
+        if not owned["Query"] and "Query" not in first and not (self.federation and self.federation.types):
             self.problems.append(
                 HandlerError(
                     "The schema has no query, which GraphQL asks of every schema.",
@@ -156,7 +167,7 @@ class Composition:
         made: Any = {
             root.lower(): GraphQLObjectType(root, self._root_fields(owned[root], more if root == "Query" else {}))
             for root in ROOTS
-            if owned[root] or (root == "Query" and more)
+            if owned[root] or root in first or (root == "Query" and more)
         }
         try:
             directives = self._directives()
@@ -164,15 +175,19 @@ class Composition:
             hidden = [one for one in self._objects() if one.name not in schema.type_map]
             if hidden:  # types that only an interface, or a gateway, leads to
                 schema = GraphQLSchema(**made, types=hidden, directives=directives)
+            schema = self._first.extended(schema)
             self._apply(schema)
         except (TypeError, GraphQLError) as error:
             self._from_graphql_core(error)
             return None
-        for entry in self.entries:
+        fields, problems = self._first.bind(schema, [entry for entry in self.entries if entry.bound])
+        self.fields.update(fields)
+        self.types.problems += problems
+        for entry in written:
             if entry not in self.fields:
                 self.problems.append(
                     HandlerError(
-                        f"`{entry.handler.label}` is a field of `{entry.owner.__name__}`, which no operation returns.",
+                        f"`{entry.handler.label}` is a field of `{type_name(entry.owner)}`, which no operation returns.",
                         hints=("return it from a `@query`, or leave the field out",),
                     )
                 )
@@ -227,7 +242,9 @@ class Composition:
             for base in bases
             for one in self._relations_of.get(base, ())
         }
-        added = {entry.name: entry for base in bases for entry in self.entries if entry.owner is base}
+        added = {
+            entry.name: entry for base in bases for entry in self.entries if entry.owner is base and not entry.bound
+        }
         return {**found, **{name: self._field(entry) for name, entry in added.items()}}
 
     def _field(self, entry: Entry) -> GraphQLField:

@@ -88,6 +88,21 @@ def is_data_class(hint: Any) -> bool:  # any annotation
     return struct or dataclasses.is_dataclass(cls) or is_typeddict(cls) or hasattr(cls, "__attrs_attrs__")
 
 
+def data_class_in(hint: Any) -> Any:  # any annotation
+    """Return the data class that an annotation is, or holds beside None; None where there is none."""
+    return next((one for one in members_of(without_metadata(hint)) if is_data_class(one)), None)
+
+
+def by_keys(hint: Any, value: Any) -> Any:  # any annotation; JSON-like data
+    """Return data that came by the names of GraphQL by those that decoders know."""
+    inner = data_class_in(hint)
+    if inner is not None and isinstance(value, dict):
+        return {one.key: by_keys(one.hint, value[one.wire]) for one in fields_of(inner) if one.wire in value}
+    if isinstance(value, list) and get_args(without_metadata(hint)):
+        return [by_keys(get_args(without_metadata(hint))[0], item) for item in value]
+    return value
+
+
 def fields_of(hint: Any) -> list[ShapeField]:  # a data class or a parametrised one
     """Return the fields of a data class, in order.
 
