@@ -52,6 +52,7 @@ class Row:
     done_rate: float
     enqueue: float
     picked_up: float
+    steady: float
 
 
 def everyone() -> list[Contestant]:
@@ -172,16 +173,23 @@ def visit(contestant: Contestant, jobs: int) -> Row:
         one.until(count := count + 500)
         time.sleep(0.3)
         one.ask("idle", 300)
-        one.until(count + 300)
-        ages = sorted(map(float, one.ages.read_text().split()))
-    return Row(jobs / sent["seconds"], rate, 1000 * median(took), 1000 * ages[int(len(ages) * 0.99)])
+        one.until(count := count + 300)
+        one.ask("steady", 2000)
+        one.until(count + 2000)
+        ages = [1000 * float(age) for age in one.ages.read_text().split()]
+    return Row(jobs / sent["seconds"], rate, 1000 * median(took), p99(ages[:300]), p99(ages[300:]))
+
+
+def p99(ages: Sequence[float]) -> float:
+    """Return the age that one of a hundred exceeds."""
+    return sorted(ages)[int(len(ages) * 0.99)]
 
 
 def table(rounds: Sequence[Mapping[str, Row]]) -> str:
     """Return the figures as Markdown: medians, and in parentheses NestPy's rate by the other's, taken in each round."""
     lines = [
-        "| queue | enqueue/s | enqueue to done/s | one enqueue, ms | pick-up p99, ms |",
-        "|---|---|---|---|---|",
+        "| queue | enqueue/s | enqueue to done/s | one enqueue, ms | pick-up p99, ms | in a steady flow, ms |",
+        "|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(name for row in rounds for name in row):
         seen = [each[name] for each in rounds if name in each]
@@ -191,7 +199,7 @@ def table(rounds: Sequence[Mapping[str, Row]]) -> str:
             ratio = [getattr(ours, field) / getattr(other, field) for ours, other in both]
             value = f"{median(getattr(row, field) for row in seen):,.0f}"
             cells.append(f"{value} ({median(ratio):.2f})" if ratio else value)
-        cells += [f"{median(getattr(row, field) for row in seen):.2f}" for field in ("enqueue", "picked_up")]
+        cells += [f"{median(getattr(row, field) for row in seen):.2f}" for field in ("enqueue", "picked_up", "steady")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """What every sender does: asked on stdin, it sends jobs and answers with one line of JSON.
 
-``many N`` sends N jobs, fifty at a time; ``single N`` sends N one after the other, and ``idle N`` does so with pauses,
-so that each meets an idle queue.
+``many N`` sends N jobs, fifty at a time; ``single N`` sends N one after the other, ``idle N`` does so with pauses, so
+that each meets an idle queue, and ``steady N`` with short ones: some hundred a second.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 AT_ONCE = 50
+PAUSES = {"idle": 0.02, "steady": 0.002}
 
 
 async def answer(send: Callable[[float], Awaitable[object]]) -> None:
@@ -29,10 +30,10 @@ async def answer(send: Callable[[float], Awaitable[object]]) -> None:
             took = []
             for _ in range(int(count)):
                 began = time.perf_counter()
-                await send(time.time() if what == "idle" else 0.0)
+                await send(time.time() if what in PAUSES else 0.0)
                 took.append(time.perf_counter() - began)
-                if what == "idle":
-                    await asyncio.sleep(0.02)
+                if what in PAUSES:
+                    await asyncio.sleep(PAUSES[what])
             print(json.dumps({"took": took}), flush=True)
 
 

@@ -14,6 +14,7 @@ if (process.argv[2] === 'work') {
     writeSync(done, '.');
   }, { connection, concurrency: 50 });
 } else {
+  const pauses = { idle: 20, steady: 2 };
   const queue = new Queue('bench', { connection, defaultJobOptions: { removeOnComplete: true } });
   const send = (sent) => queue.add('work', { sent });
   await queue.waitUntilReady();
@@ -29,9 +30,9 @@ if (process.argv[2] === 'work') {
       const took = [];
       for (let i = 0; i < Number(count); i++) {
         const began = performance.now();
-        await send(what === 'idle' ? Date.now() / 1000 : 0);
+        await send(pauses[what] ? Date.now() / 1000 : 0);
         took.push((performance.now() - began) / 1000);
-        if (what === 'idle') await new Promise((resolve) => setTimeout(resolve, 20));
+        if (pauses[what]) await new Promise((resolve) => setTimeout(resolve, pauses[what]));
       }
       console.log(JSON.stringify({ took }));
     }
