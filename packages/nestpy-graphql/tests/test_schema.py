@@ -363,7 +363,7 @@ def test_arguments_have_types_defaults_and_descriptions(sdl):
         words: list[str] = []
 
     class Patch(msgspec.Struct):
-        name: str | None | msgspec.UnsetType = msgspec.UNSET
+        name: str | msgspec.UnsetType | None = msgspec.UNSET
         age: int | msgspec.UnsetType = msgspec.UNSET
 
     @resolver()
@@ -403,7 +403,7 @@ def test_arguments_have_types_defaults_and_descriptions(sdl):
 
 async def test_what_a_partial_update_leaves_out_is_told_from_null(app_of):
     class Patch(msgspec.Struct):
-        name: str | None | msgspec.UnsetType = msgspec.UNSET
+        name: str | msgspec.UnsetType | None = msgspec.UNSET
         age: int | msgspec.UnsetType = msgspec.UNSET
 
     @resolver()
@@ -444,7 +444,8 @@ async def test_recursive_types_and_inputs_go_as_deep_as_asked(app_of):
 
     async with TestApp(app_of(Root, list_size=3)) as app:
         found = await app.graphql(
-            '{ grown(tree: {name: "a", children: [{name: "b", children: []}]}) { name children { name children { name } } } }'
+            '{ grown(tree: {name: "a", children: [{name: "b", children: []}]}) '
+            "{ name children { name children { name } } } }"
         )
         assert found.data == {
             "grown": {"name": "top", "children": [{"name": "a", "children": [{"name": "b"}]}]},

@@ -9,7 +9,6 @@ from typing import Any
 
 import graphql
 from graphql import (
-    ExecutionResult,
     GraphQLError,
     GraphQLSchema,
     VariableNode,
@@ -21,7 +20,7 @@ from graphql import (
 from ._documents import Documents, Prepared
 from ._entities import Entities
 from ._failures import failure_of, formatted
-from ._plan import Bubble, IntrospectionError, ObjectPlan, Run
+from ._plan import Bubble, ObjectPlan, Run, unfit
 from ._planner import Planner
 from ._refused import RefusedDocument
 from ._request import GraphqlRequest
@@ -45,7 +44,7 @@ class Planned:
     def __init__(self, prepared: Prepared) -> None:
         self.operation = prepared.operation
         self.conditions = _conditions(prepared)
-        self.plans: OrderedDict[tuple[Any, ...], ObjectPlan | None] = OrderedDict()
+        self.plans: OrderedDict[tuple[Any, ...], ObjectPlan] = OrderedDict()
 
 
 class Executor:
@@ -72,8 +71,8 @@ class Executor:
             run, plan = self._begin(prepared, request, variables)
         except InvalidVariablesError as error:
             return {"errors": [formatted(error.error)]}
-        except IntrospectionError:
-            return await self._introspect(prepared, request, variables)
+        except GraphQLError as error:  # a condition without a value
+            return {"errors": [formatted(unfit(error))]}
         data: Any
         try:
             if prepared.kind == "mutation":
@@ -137,39 +136,15 @@ class Executor:
                 for one in prepared.document.definitions
                 if isinstance(one, graphql.FragmentDefinitionNode)
             }
-            try:
-                plan = Planner(self.schema, self._entities, fragments, variables).root(planned.operation)
-            except IntrospectionError:
-                plan = None
-            planned.plans[key] = plan
+            planned.plans[key] = Planner(self.schema, self._entities, fragments, variables).root(planned.operation)
             if len(planned.plans) > _PLANS:
                 planned.plans.popitem(last=False)
-        found = planned.plans[key]
-        if found is None:
-            raise IntrospectionError
-        return found
-
-    async def _introspect(self, prepared: Prepared, request: GraphqlRequest, variables: Mapping[str, Any]) -> Result:
-        found: Any = graphql.execute(
-            self.schema,
-            prepared.document,
-            context_value=request,
-            variable_values=dict(variables),
-            operation_name=prepared.operation.name.value if prepared.operation.name else None,
-        )
-        result: ExecutionResult = found if isinstance(found, ExecutionResult) else await found
-        errors = [_located(one) for one in result.errors or ()]
-        return {"data": result.data, "errors": errors} if errors else {"data": result.data}
+        return planned.plans[key]
 
 
 def refusal(error: RefusedDocument) -> Result:
     """Return the response of a document that is refused."""
     return {"errors": [formatted(one) for one in error.errors]}
-
-
-def _located(error: GraphQLError) -> dict[str, Any]:
-    cause = error.original_error or error
-    return formatted(failure_of(cause, "introspection"), list(error.path or ()), error.nodes)
 
 
 class _Conditions(Visitor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -26,14 +27,15 @@ from graphql import (
 )
 from graphql.pyutils import is_iterable
 
+from nestpy_core import name_of
 from nestpy_core.errors import DeniedError
 
 from ._entities import Entities, Shown
+from ._introspection import NAMES, introspected
 from ._plan import (
     BUBBLE,
     Bubble,
     Complete,
-    IntrospectionError,
     ObjectPlan,
     Path,
     PlannedField,
@@ -57,12 +59,14 @@ class Planner:
         self._entities = entities
         self._fragments = fragments
         self._conditions = conditions
+        self._operation: OperationDefinitionNode | None = None
 
     def root(self, operation: OperationDefinitionNode) -> ObjectPlan:
         """Return the plan of the operation's own fields."""
         kind = self._schema.get_root_type(operation.operation)
         if kind is None:
             raise GraphQLError(f"The schema has no {operation.operation.value}s")
+        self._operation = operation
         return self.object(kind, [operation.selection_set])
 
     def object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> ObjectPlan:
@@ -110,8 +114,8 @@ class Planner:
         name = nodes[0].name.value
         if name == "__typename":
             return TypeName(key, nodes, kind.name)
-        if name not in kind.fields:
-            raise IntrospectionError
+        if name in NAMES and self._operation is not None:
+            return introspected(self._schema, self._operation, self._fragments, key, nodes)
         planned = PlannedField(key, f"{kind.name}.{name}", nodes, kind.fields[name])
         planned.complete, planned.awaits = self._completion(kind.fields[name].type, planned)
         return planned
@@ -207,6 +211,8 @@ class ListPlan:
         is_list = value.__class__ is list or (is_iterable(value) and not isinstance(value, Mapping))
         if not is_list:
             raise TypeError(f"`{self._field.label}` gave no list")
+        if not hasattr(value, "__len__"):
+            value = list(value)
         size = len(value)
         if self._limit is not None and size > self._limit:
             raise ValueError(f"`{self._field.label}` gave {size} items, more than the {self._limit} it declares")
@@ -289,21 +295,26 @@ def readable(rows: Any, shown: Callable[[Any], Shown]) -> Iterator[Any]:
 
 
 def _leaf(kind: Any) -> Complete:
-    serialize = kind.coerce_output_value
-    if kind.name in ("String", "Boolean"):
-        plain = str if kind.name == "String" else bool
-
-        def complete_plain(value: Any, run: Run, path: Path) -> Any:
-            del run, path
-            return value if value.__class__ is plain else serialize(value)
-
-        return complete_plain
+    serialize, plain, taken = kind.coerce_output_value, _PLAIN.get(kind.name), _TAKEN.get(kind.name, object)
 
     def complete(value: Any, run: Run, path: Path) -> Any:
         del run, path
-        return serialize(value)
+        if value.__class__ is plain:
+            return value
+        # Without this an object in the place of a text would be told as it prints itself.
+        if not isinstance(value, taken):
+            raise TypeError(f"a {name_of(value.__class__)} is no `{kind.name}`")
+        try:
+            return serialize(value)
+        except GraphQLError as error:  # its text holds the value
+            raise TypeError(f"a {name_of(value.__class__)} is no `{kind.name}`") from error
 
     return complete
+
+
+_PLAIN = {"String": str, "Boolean": bool}
+_TAKEN = {"String": (str, int, float), "ID": (str, int, uuid.UUID)}
+"""By scalar, the classes that it takes for its own, where graphql-core would take any that prints itself."""
 
 
 def _selections(field: PlannedField) -> list[SelectionSetNode]:

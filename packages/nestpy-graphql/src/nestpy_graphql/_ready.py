@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLNonNull
 
+from ._scalars import SCALARS
+
 if TYPE_CHECKING:
     from ._plan import PlannedField
+
+_KNOWN = {kind.name: kind for kind in SCALARS.values()}
+"""A scalar of the app may have the same name, and another way to write."""
 
 _PLAIN: dict[str, tuple[type, str]] = {
     "String": (str, ""),
@@ -48,7 +53,7 @@ def ready_completion(fields: Sequence[PlannedField], slow: Slow) -> Slow | None:
         kind = field.definition.type if field.definition is not None else None
         inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         name = getattr(inner, "name", "")
-        if attribute is None or field.function is not None or name not in _PLAIN:
+        if attribute is None or field.function is not None or name not in _PLAIN or inner is not _KNOWN[name]:
             return None
         kinds.append((field.key, attribute, name, not isinstance(kind, GraphQLNonNull)))
     if not kinds:

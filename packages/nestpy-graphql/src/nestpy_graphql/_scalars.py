@@ -19,6 +19,7 @@ from graphql import (
     GraphQLScalarType,
     GraphQLString,
 )
+from graphql.pyutils import Undefined
 
 from nestpy_core import Record
 from nestpy_http import Upload
@@ -92,9 +93,21 @@ DECIMAL = _text("Decimal", (decimal.Decimal,), str, "A decimal number of any pre
 BYTES = _text(
     "Bytes", (bytes, bytearray, memoryview), lambda value: base64.b64encode(value).decode(), "Bytes in Base64."
 )
+
+
+def _json(value: Any) -> Any:
+    """Return a value without what a variable that was not given leaves in a literal."""
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items() if item is not Undefined}
+    if isinstance(value, list):
+        return [None if item is Undefined else _json(item) for item in value]
+    return value
+
+
 JSON = GraphQLScalarType(
     "JSON",
     coerce_output_value=msgspec.to_builtins,
+    coerce_input_value=_json,
     description="Any JSON value.",
     specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
 )
