@@ -1,9 +1,10 @@
 """Load one NestPy server for a long time and watch what grows: `make soak`, or `make soak ARGS="--minutes 60"`.
 
-Before that it probes what bodies at their limit cost in memory and what slow clients take from others; ``--minutes 0``
-does only that. Prints one line per goal and exits with 1 when one is missed. `make soak ARGS=queue` and `ARGS=schedule`
-kill workers, Redis and schedulers instead, and count what was lost: see `fleets.py`. `make soak ARGS=mcp` drops MCP's
-sessions by the ten thousand and fuzzes it: see `dropped_sessions.py`.
+Before that it probes what bodies at their limit cost in memory and what slow clients take from others, and puts
+authorization to random policies and races; ``--minutes 0`` does only that. Prints one line per goal and exits with 1
+when one is missed. `make soak ARGS=queue` and `ARGS=schedule` kill workers, Redis and schedulers instead, and count
+what was lost: see `fleets.py`. `make soak ARGS=mcp` drops MCP's sessions by the ten thousand and fuzzes it: see
+`dropped_sessions.py`.
 """
 
 from __future__ import annotations
@@ -137,15 +138,27 @@ def agree(cases: int, worlds: int = 10) -> Goal:
     test = "test_agreement.py::test_random_policies_are_decided_alike_everywhere"
     for seed in range(1, worlds + 1):
         say(f"policies of world {seed} of {worlds} …")
-        environment = {**os.environ, "AGREEMENT_CASES": str(cases // worlds), "AGREEMENT_SEED": str(seed)}
-        command = [sys.executable, "-m", "pytest", "-q", f"packages/nestpy-authz/tests/{test}"]
-        done = subprocess.run(
-            command, cwd=BENCHMARKS.parent, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            say("\n".join(done.stdout.splitlines()[-20:]))
+        if not _passes(test, AGREEMENT_CASES=cases // worlds, AGREEMENT_SEED=seed):
             return Goal(name, f"a disagreement in world {seed}", met=False)
     return Goal(name, "0 disagreements", met=True)
+
+
+def race(count: int) -> Goal:
+    """Let a row leave the actor's reach while the actor writes it."""
+    say(f"{count:,} races between a write and the end of its permission …")
+    test = "test_storage.py::test_a_row_that_leaves_the_actors_reach_between_read_and_write_is_not_written"
+    met = _passes(test, AUTHZ_RACES=count)
+    return Goal(f"0 of {count:,} races write what is out of reach", "none" if met else "one wrote, or failed", met=met)
+
+
+def _passes(test: str, **environment: int) -> bool:
+    """Run one test of nestpy-authz with more cases than in a merge request, and say what it said where it fails."""
+    command = [sys.executable, "-m", "pytest", "-q", f"packages/nestpy-authz/tests/{test}"]
+    given = {**os.environ, **{name: str(value) for name, value in environment.items()}}
+    done = subprocess.run(command, cwd=BENCHMARKS.parent, env=given, capture_output=True, text=True, check=False)
+    if done.returncode:
+        say("\n".join(done.stdout.splitlines()[-20:]))
+    return done.returncode == 0
 
 
 def run(minutes: float, slice_seconds: float, logs: Path) -> list[Goal]:
@@ -202,6 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slow", type=int, default=1000, help="slow heads, and as many slow bodies")
     parser.add_argument("--slice", type=float, default=5.0, help="seconds of each workload before the next one's turn")
     parser.add_argument("--policies", type=int, default=100_000, help="random policies of authorization; 0 for none")
+    parser.add_argument("--races", type=int, default=10_000, help="writes whose permission ends meanwhile; 0 for none")
     options = parser.parse_args(given)
     logs = INSTALLED / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -209,6 +223,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(map(str, goals)), flush=True)
     if options.policies:
         goals.append(agree(options.policies))
+        print(goals[-1], flush=True)
+    if options.races:
+        goals.append(race(options.races))
         print(goals[-1], flush=True)
     if options.minutes:
         lasting = run(options.minutes, options.slice, logs)

@@ -27,6 +27,7 @@ class Admin(msgspec.Struct, frozen=True):
     roles: tuple[str, ...] = ("admin",)
 
 
+LISTS = ("/orgs", "/users")
 ADMIN = caller(roles="admin")
 USER = caller()
 
@@ -133,6 +134,77 @@ async def test_what_fails_leaves_nothing_behind(app):
     assert (await app.http.get(f"/users/{ADA}", headers=ADMIN)).json()["name"] == "Ada"
     assert len((await app.http.get("/users", headers=ADMIN)).json()) == 3
     assert len((await app.http.get("/orgs", headers=ADMIN)).json()) == 2
+
+
+GLOBEX_USER = {"name": "Gil", "email": "gil@globex.example", "org_id": str(GLOBEX)}
+
+NEGATIVES = {
+    ("GET", "/orgs"): {
+        "malformed": [("?first=0", None, {"first": "range"}), ("?after=x", None, {"after": "invalid"})],
+    },
+    ("POST", "/orgs"): {
+        "malformed": [("", {}, {"name": "required"}), ("", {"name": ""}, {"name": "length"})],
+        "failing": {"name": "Acme"},
+    },
+    ("GET", f"/orgs/{ACME}"): {"malformed": [("x", None, {"id": "invalid"})]},
+    ("GET", "/users"): {
+        "malformed": [("?first=0", None, {"first": "range"}), ("?sort=shoe", None, {"sort": "unknown_field"})],
+        "hidden": DAN,
+    },
+    ("POST", "/users"): {
+        "malformed": [("", {"name": "x"}, {"email": "required", "org_id": "required"})],
+        "foreign": ("", GLOBEX_USER, 403),
+        "failing": {**GLOBEX_USER, "org_id": str(ACME), "email": "ada@acme.example"},
+    },
+    ("GET", f"/users/{ADA}"): {"malformed": [("x", None, {"id": "invalid"})], "foreign": (DAN, None, 403)},
+    ("PATCH", f"/users/{ADA}"): {
+        "malformed": [("x", {}, {"id": "invalid"}), ("", {"email": "x"}, {"email": "pattern"})],
+        "foreign": (DAN, {"name": "X"}, 404),
+        "failing": {"name": "X", "email": "bob@acme.example"},
+    },
+    ("DELETE", f"/users/{ADA}"): {"malformed": [("x", None, {"id": "invalid"})], "foreign": (DAN, None, 404)},
+}
+
+
+async def everything(app):
+    """Return all rows of both organisations, as their admins see them."""
+    found = [
+        (await app.http.get(path, headers=caller(org, "admin"))).json() for org in (ACME, GLOBEX) for path in LISTS
+    ]
+    return sorted(str(row) for rows in found for row in rows)
+
+
+async def test_every_endpoint_has_its_four_negatives(app):
+    paths = (await app.http.get("/api-json")).json()["paths"]
+    public = ("/health", "/api", "/mcp", "/graphql")
+    served = {(verb.upper(), path) for path in paths if not path.startswith(public) for verb in paths[path]}
+    ids = {ADA: "{id}", str(ACME): "{id}"}
+    assert {(verb, "/".join(ids.get(part, part) for part in path.split("/"))) for verb, path in NEGATIVES} == served
+
+
+@pytest.mark.parametrize(("verb", "path"), NEGATIVES)
+async def test_an_endpoint_refuses_and_changes_nothing(app, verb, path):
+    case, before = NEGATIVES[verb, path], await everything(app)
+    one = path.rsplit("/", 1)[0] + "/" if path.count("/") > 1 else path
+
+    async def refused(end, body, headers):
+        whole = f"{one}{end}" if one.endswith("/") and end else f"{path}{end}"
+        return await app.http.request(verb, whole, headers=headers, **({} if body is None else {"json": body}))
+
+    valid = case.get("failing")
+    assert (await refused("", valid, {})).status == 401
+    for end, body, codes in case["malformed"]:
+        answer = await refused(end, body, ADMIN)
+        assert answer.status == 400, answer.text
+        assert {name: failures[0]["code"] for name, failures in answer.json()["errors"].items()} == codes
+    if "foreign" in case:
+        end, body, status = case["foreign"]
+        assert (await refused(end, body, ADMIN)).status == status
+    if "hidden" in case:
+        assert case["hidden"] not in (await refused("", None, ADMIN)).text
+    if valid is not None:
+        assert (await refused("", valid, ADMIN)).status == 409
+    assert await everything(app) == before
 
 
 async def test_an_organisation_that_was_created_is_listed(app):
