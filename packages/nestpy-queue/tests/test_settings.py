@@ -57,6 +57,20 @@ def test_the_command_line_counts_and_names_the_queues_there_are(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize(("verb", "options"), [("replay", ()), ("purge", ("--yes",))])
+def test_the_command_line_refuses_an_id_that_is_no_dead_jobs(
+    tmp_path: Path, verb: str, options: tuple[str, ...]
+) -> None:
+    unknown = command(tmp_path, verb, "audio", "nobody", *options)
+    assert (unknown.exit_code, unknown.output) == (
+        1,
+        (
+            "Error: Nothing is changed in the queue `audio`, because these are no dead jobs of it: `nobody` is unknown.\n"
+            "Hint: `nestpy queue dead TARGET audio` lists them\n"
+        ),
+    )
+
+
 def test_a_store_that_cannot_be_opened_is_told_by_its_setting(tmp_path: Path, unused_port: int) -> None:
     away = command(tmp_path, "status", REDIS_URL=f"redis://:hunter2@127.0.0.1:{unused_port}/0")
     assert (away.exit_code, away.output) == (
