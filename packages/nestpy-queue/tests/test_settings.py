@@ -65,7 +65,8 @@ def test_the_command_line_refuses_an_id_that_is_no_dead_jobs(
     assert (unknown.exit_code, unknown.output) == (
         1,
         (
-            "Error: Nothing is changed in the queue `audio`, because these are no dead jobs of it: `nobody` is unknown.\n"
+            "Error: Nothing is changed in the queue `audio`, because these are no dead jobs of it: "
+            "`nobody` is unknown.\n"
             "Hint: `nestpy queue dead TARGET audio` lists them\n"
         ),
     )
