@@ -34,6 +34,8 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
         max_upload_files: files of one request.
         max_representations: objects that a gateway may ask for at once.
         cached_documents: how many checked documents are remembered.
+        persisted_manifest: a file of trusted documents by their SHA-256, as the build of a client writes it.
+        only_persisted: refuse every other document.
         automatic_persisted: whether clients may send the SHA-256 of a document that they sent before.
         init_timeout: seconds that a client of a socket may take to begin.
         connection_seconds: how long a subscription may last; 0 for ever.
@@ -58,6 +60,8 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_upload_files: Annotated[int, msgspec.Meta(ge=1)] = 20
     max_representations: Annotated[int, msgspec.Meta(ge=1)] = 100
     cached_documents: Annotated[int, msgspec.Meta(ge=0)] = 1_000
+    persisted_manifest: str = ""
+    only_persisted: bool = False
     automatic_persisted: bool = False
     init_timeout: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     connection_seconds: Annotated[float, msgspec.Meta(ge=0)] = 14_400.0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from nestpy_core import Compiler, EdgeEntry, Graph, Problem, Source
+from nestpy_core import Compiler, ConfigurationError, EdgeEntry, Graph, Problem, Source
 
 from ._arguments import Arguments
 from ._config import GraphqlConfig
@@ -13,6 +14,7 @@ from ._endpoints import is_open, shape_of
 from ._entries import Entry
 from ._field_code import FieldCode
 from ._markers import FieldMarker, QueryMarker
+from ._persisted import Persisted, read_manifest
 from ._schema import Composition, RelationEntry
 from ._table import GraphqlTable
 
@@ -29,10 +31,28 @@ class GraphqlEdge:
         self.table: GraphqlTable = graph.bindings_of(GraphqlTable)[0].source
         self.table.composition = self.composition
         self.table.open = is_open(graph)
+        self._problems: list[Problem] = []
+        self._read_manifest(config)
 
     def verify(self) -> Iterable[Problem]:
         """Return what is wrong with resolvers and types."""
-        return self.composition.problems
+        return [*self.composition.problems, *self._problems]
+
+    def _read_manifest(self, config: GraphqlConfig) -> None:
+        """Read the trusted documents."""
+        setting = "graphql.persisted_manifest"
+        documents = None
+        try:
+            if config.persisted_manifest:
+                documents = read_manifest(Path(config.persisted_manifest).read_bytes())
+            self.table.persisted = Persisted(
+                documents, config.automatic_persisted, config.only_persisted, max_bytes=config.max_bytes
+            )
+        except OSError as error:
+            rule = f"must be a file that can be read: {error.strerror}"
+            self._problems.append(ConfigurationError(setting, rule, hints=("let the build of the client write it",)))
+        except ValueError as error:
+            self._problems.append(ConfigurationError(setting, f"is refused: {error}"))
 
     def entries(self) -> Iterable[EdgeEntry]:
         """List what clients may ask for."""

@@ -55,6 +55,7 @@ class GraphqlRuntime:
         self.status = status
         self.clock = clock
         self.open = table.open
+        self._source_of = table.persisted.source_of
         documents = Documents(
             composition.schema,
             limits_of(config),
@@ -76,7 +77,8 @@ class GraphqlRuntime:
             OperationRefusedError: it does not begin.
         """
         try:
-            prepared = self.executor.prepare(request.query, request.operation_name, request.variables)
+            source = self._source_of(request.query, request.extensions)
+            prepared = self.executor.prepare(source, request.operation_name, request.variables)
         except RefusedDocument as error:
             raise OperationRefusedError(refusal(error)["errors"]) from None
         operation, variables = graphql_request(connection.request, connection.parameters), request.variables or {}
@@ -154,7 +156,8 @@ class GraphqlRuntime:
 
     async def _result(self, asked: Params, request: Request) -> Result:
         try:
-            prepared = self.executor.prepare(asked.query or "", asked.operation_name, asked.variables)
+            source = self._source_of(asked.query, asked.extensions)
+            prepared = self.executor.prepare(source, asked.operation_name, asked.variables)
         except RefusedDocument as error:
             return refusal(error)
         if prepared.kind != "query" and request.method == "GET":

@@ -185,12 +185,8 @@ class Composition:
         self.types.problems += problems
         for entry in written:
             if entry not in self.fields:
-                self.problems.append(
-                    HandlerError(
-                        f"`{entry.handler.label}` is a field of `{type_name(entry.owner)}`, which no operation returns.",
-                        hints=("return it from a `@query`, or leave the field out",),
-                    )
-                )
+                text = f"`{entry.handler.label}` is a field of `{type_name(entry.owner)}`, which no operation returns."
+                self.problems.append(HandlerError(text, hints=("return it from a `@query`, or leave the field out",)))
         return schema
 
     def _objects(self) -> list[GraphQLObjectType]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._federation import FederationService
+from ._persisted import Persisted
 
 if TYPE_CHECKING:
     from ._schema import Composition
@@ -16,10 +17,12 @@ class GraphqlTable:
     Attributes:
         composition: set when the graph is linked.
         open: whether the schema is told to whoever asks, as in development and in tests.
+        persisted: finds documents by their hash.
         service: tells the schema to the gateway of a federation.
     """
 
     def __init__(self) -> None:
         self.composition: Composition | None = None
         self.open = False
+        self.persisted = Persisted(None, automatic=False, only=False)
         self.service = FederationService()
