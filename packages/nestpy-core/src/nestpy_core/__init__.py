@@ -47,11 +47,13 @@ if TYPE_CHECKING:
     )
     from ._module import DynamicModule as DynamicModule, dynamic as dynamic, module as module
     from ._names import name_of as name_of
+    from ._parse_pipes import (
+        ParseArray as ParseArray, ParseBool as ParseBool, ParseDate as ParseDate, ParseEnum as ParseEnum,
+        ParseFloat as ParseFloat, ParseInt as ParseInt, ParseUUID as ParseUUID,
+    )
     from ._pipes import (
-        DefaultValue as DefaultValue, Lowercase as Lowercase, ParseArray as ParseArray, ParseBool as ParseBool,
-        ParseDate as ParseDate, ParseEnum as ParseEnum, ParseFloat as ParseFloat, ParseInt as ParseInt,
-        ParseUUID as ParseUUID, Trim as Trim, Uppercase as Uppercase, Validate as Validate,
-        ValidationPipe as ValidationPipe,
+        DefaultValue as DefaultValue, Lowercase as Lowercase, Trim as Trim, Uppercase as Uppercase,
+        Validate as Validate, ValidationPipe as ValidationPipe,
     )
     from ._provider import (
         Inject as Inject, Provider as Provider, Scope as Scope, Token as Token, injectable as injectable,
@@ -148,10 +150,8 @@ _NAMES_OF_MODULES = {
     "_metadata": "attach_metadata extend_metadata read_metadata",
     "_module": "DynamicModule dynamic module",
     "_names": "name_of",
-    "_pipes": (
-        "DefaultValue Lowercase ParseArray ParseBool ParseDate ParseEnum ParseFloat ParseInt ParseUUID Trim Uppercase "
-        "Validate ValidationPipe"
-    ),
+    "_parse_pipes": "ParseArray ParseBool ParseDate ParseEnum ParseFloat ParseInt ParseUUID",
+    "_pipes": "DefaultValue Lowercase Trim Uppercase Validate ValidationPipe",
     "_provider": "Inject Provider Scope Token injectable provide provide_generic",
     "_reach": "needs_of reachable",
     "_record": "Record",

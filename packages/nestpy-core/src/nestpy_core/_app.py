@@ -29,7 +29,7 @@ from ._source import CompiledFunction
 from .errors import BootError, ConfigurationError, NestPyError, PluginError, StartError
 
 if TYPE_CHECKING:
-    from ._supervisor import Line
+    from ._line import Line
 
 __all__ = ("App",)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ._app_config import AppConfig
 from ._hooks import Transport, is_pooled
-from ._supervisor import Line, Role, Supervisor
+from ._line import Line
+from ._supervisor import Role, Supervisor
 from .errors import BootError, ConfigurationError, NestPyError, PluginError
 
 if TYPE_CHECKING:
