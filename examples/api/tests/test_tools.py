@@ -8,7 +8,7 @@ from example_db import ACME, GLOBEX
 from nestpy_mcp import McpRefusedError
 from nestpy_testing import TestApp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 
 def caller(org=ACME, roles="user"):

@@ -14,7 +14,7 @@ from nestpy_mcp import McpClient, McpContext, McpModule, McpNotices, McpRequest,
 from nestpy_mcp._runtime import McpRuntime
 from nestpy_testing import TestApp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 CASES, SEED = int(os.environ.get("MCP_FUZZ", "1500")), int(os.environ.get("MCP_SEED", "7"))
 """`make soak` asks for many more."""
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")

@@ -17,7 +17,7 @@ from nestpy_http import HttpContext, HttpModule, controller, get
 from nestpy_mcp import McpClient, McpContext, McpModule, McpRefusedError, Text, ToolResult, mcp, prompt, resource, tool
 from nestpy_testing import TestApp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 POLICIES, SEED = int(os.environ.get("MCP_POLICIES", "300")), int(os.environ.get("MCP_SEED", "7"))
 """`make soak` asks for many more."""
 SECRET = "canary"

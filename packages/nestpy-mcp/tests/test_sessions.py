@@ -25,7 +25,7 @@ from nestpy_mcp import (
 from nestpy_mcp._runtime import McpRuntime
 from nestpy_testing import TestApp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 CANCELLED: list[str] = []
 
 

@@ -12,14 +12,14 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 HERE = Path(__file__).parent / "serving"
 COMMAND = [sys.executable, "-m", "nestpy_core._command", "mcp"]
 
 
 def run(*words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([*COMMAND, *words], cwd=HERE, input=given, capture_output=True, timeout=60, check=False)
+    return subprocess.run([*COMMAND, *words], cwd=HERE, input=given, capture_output=True, timeout=240, check=False)
 
 
 async def test_the_official_client_uses_a_server_over_stdio() -> None:
@@ -32,7 +32,7 @@ async def test_the_official_client_uses_a_server_over_stdio() -> None:
         del total, message
         progress.append(done)
 
-    async with asyncio.timeout(60), Client(stdio_client(parameters), mode="legacy") as client:
+    async with asyncio.timeout(240), Client(stdio_client(parameters), mode="legacy") as client:
         assert len((await client.list_tools()).tools) == 14
         await client.call_tool("test_tool_with_progress", {}, progress_callback=told)
         read: Any = (await client.read_resource("test://static-text")).contents[0]
@@ -67,5 +67,7 @@ def test_an_app_without_hosts_has_nothing_to_serve(tmp_path: Path) -> None:
     (tmp_path / "bare.py").write_text(
         "from nestpy_core import App, module\n@module()\nclass Bare: ...\napp = App(Bare)\n"
     )
-    done = subprocess.run([*COMMAND, "inspect", "bare:app"], cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(
+        [*COMMAND, "inspect", "bare:app"], cwd=tmp_path, capture_output=True, check=False, timeout=240
+    )
     assert (done.returncode, done.stderr.decode()) == (2, "Error: `bare:app` has no `@mcp` host.\n")

@@ -13,7 +13,7 @@ from nestpy_http import HttpModule
 from nestpy_mcp import AccessToken, McpContext, McpModule, McpRefusedError, TokenGuard, mcp, tool
 from nestpy_testing import TestApp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 NOW = 1_000_000.0
 KEY = b"a key of the tests"
 READ: list[str] = []

@@ -11,7 +11,7 @@ from nestpy_http import HttpModule
 from nestpy_mcp import McpClient, McpModule, McpRefusedError, McpRequest, Text, mcp, resource, tool
 from nestpy_testing import TestApp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 CALLS: list[str] = []
 
 
@@ -132,7 +132,7 @@ async def test_another_host_is_misdirected_before_the_body_is_read(app: Any, hos
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 async def test_a_foreign_host_is_refused_on_every_address_while_the_body_is_still_to_come(address: str) -> None:
     settings = {"NESTPY_HTTP__HOST": address}
-    async with asyncio.timeout(30), TestApp(App(AppModule), socket=True).with_settings(settings) as app:
+    async with asyncio.timeout(100), TestApp(App(AppModule), socket=True).with_settings(settings) as app:
         port = int(app.url.rpartition(":")[2])
         for head, status in (
             ("Host: evil.example", b"421"),
