@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 from typing import Any
@@ -11,13 +12,14 @@ from authz_world import Login, User
 from piccolo.columns import ForeignKey, Integer, Text
 from piccolo.table import Table
 
-from nestpy_authz import AbilityFactory, AuthzModule, as_system, authorize, related
+from nestpy_authz import AbilityFactory, AuthzModule, CasbinPolicies, as_system, authorize, related
 from nestpy_core import APP_GUARD, App, DeniedError, acting_as, injectable, module, provide, public
 from nestpy_http import Body, HttpClient, HttpModule, Query, controller, delete, get, patch, post
 from nestpy_orm import (
     Database,
     EntityNotFoundError,
     FieldDeniedError,
+    OrmConfig,
     OrmModule,
     Repository,
     create_table,
@@ -63,6 +65,11 @@ class Rules(AbilityFactory):
 class Stores:
     notes: Repository[Note]
     teams: Repository[Team]
+
+
+@injectable
+class Factories:
+    found: list[AbilityFactory]
 
 
 @controller("/notes")
@@ -306,3 +313,71 @@ async def test_without_authorization_in_the_app_nothing_is_filtered(url):
             await create_table(database, table)
         await notes.create(id=1, title="x", org=1)
         assert len(await notes.find()) == 1
+
+
+MODEL = """
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act, eft, fields, where
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
+"""
+POLICIES = [
+    ("p", ["reader", "Note", "read", "allow", "id title", '({"org": 3})']),
+    ("g", ["ada", "reader"]),
+]
+
+
+class PolicyTable:
+    """A casbin adapter that reads a table of the app's own database."""
+
+    def __init__(self, database):
+        self.database = database
+
+    async def load_policy(self, model):
+        for line in await self.database.raw("SELECT kind, vals FROM policies ORDER BY id"):
+            model[line["kind"][0]][line["kind"]].policy.append(json.loads(line["vals"]))
+
+
+class StoredPolicies(CasbinPolicies):
+    def __init__(self, database: Database) -> None:
+        super().__init__(MODEL, PolicyTable(database), subjects=[Note])
+
+
+async def test_policies_come_from_a_table_of_the_apps_database(url):
+    async def store(number, kind, values):
+        await database.raw("INSERT INTO policies VALUES ({}, {}, {})", number, kind, json.dumps(values))
+
+    database = Database(OrmConfig.of(url))
+    await database.open()
+    await create_table(database, Team)
+    await create_table(database, Note)
+    await database.execute("CREATE TABLE policies (id INTEGER PRIMARY KEY, kind TEXT, vals TEXT)")
+    for number, line in enumerate(POLICIES):
+        await store(number, *line)
+    for row in ROWS:
+        await Repository(Note, database).create({**row, "team": None})
+
+    @module(imports=[OrmModule.for_root(url=url), AuthzModule.for_root(StoredPolicies)], providers=[Stores, Factories])
+    class StoredModule: ...
+
+    async with App(StoredModule, environ={"NESTPY_ENV": "test"}).create_context() as context:
+        notes = (await context.get(Stores)).notes
+        with acting_as(User("ada")):
+            assert [note.id for note in await notes.find(order=["id"])] == [1, 4]
+            with pytest.raises(FieldDeniedError):
+                await notes.find(order=["secret"])
+        with acting_as(User("bob")):
+            assert await notes.find() == []
+        await store(9, "p", ["ada", "Note", "read", "deny", "", '({"title": "buried"})'])
+        factories = (await context.get(Factories)).found
+        (policies,) = [one for one in factories if isinstance(one, StoredPolicies)]
+        await policies.reload()
+        with acting_as(User("ada")):
+            assert [note.id for note in await notes.find()] == [1]
+    await database.close()
