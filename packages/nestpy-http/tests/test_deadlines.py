@@ -338,6 +338,45 @@ async def test_a_parked_body_is_late_and_goes_on_like_any_other(make_app):
             assert (running.parked, running.table) == ({}, {})
 
 
+@pytest.mark.parametrize(
+    ("length", "came", "age", "status"),
+    [
+        (999, 1, 5.1, 408),
+        (999, 998, 4.9, 201),
+        (1_000, 999, 5.1, 408),
+        (9_000, 999, 5.1, 408),
+        (9_000, 2_400, 9.9, 201),
+    ],
+)
+async def test_a_body_of_any_length_keeps_its_rate_after_five_seconds(make_app, length, came, age, status):
+    @controller("/")
+    class TakingController:
+        @post("/body")
+        async def body(self, body: Body[bytes]) -> int:
+            return len(body)
+
+    ends = asyncio.Event()
+
+    async def slow():
+        yield b"a" * came
+        await ends.wait()
+        yield b"a" * (length - came)
+
+    app = make_app(TakingController)
+    async with app.create_context() as context:
+        running = await context.get(RunningRequests)
+        running.stop()
+        http = HttpClient(app.__rsgi__)
+        sent = {"content-length": str(length)}
+        task = asyncio.create_task(http.post("/body", content=slow(), headers=sent))
+        await asyncio.sleep(0.01)
+        for now in (1.0, 1.05, 1.0 + age):
+            running.sweep(now)
+        await asyncio.sleep(0.01)
+        ends.set()
+        assert (await task).status == status
+
+
 async def test_the_queue_is_bounded_too(work):
     http, _, _ = work
     tasks = [await ask(http, "/hangs"), await ask(http, "/hangs")]

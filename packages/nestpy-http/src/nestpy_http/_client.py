@@ -285,11 +285,13 @@ class HttpClient:
         implied: Pairs = [("host", self._host)]
         if kind is not None:
             implied.append(("content-type", kind))
+        given = _pairs(headers)
         if length is None:
-            implied.append(("transfer-encoding", "chunked"))
+            if all(name != "content-length" for name, _ in given):
+                implied.append(("transfer-encoding", "chunked"))
         elif length or method.upper() in ("POST", "PUT", "PATCH"):
             implied.append(("content-length", str(length)))
-        sent = _layered(implied, self._headers, _pairs(headers))
+        sent = _layered(implied, self._headers, given)
         path, query = _split(target, params)
         scope = Scope(
             method.upper(),
