@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ._client_address import ForwardedScope, client_ip
 from ._gate import CLIENT_GONE
 from ._request_shape import METHODS
 from ._router import Route
+from ._wrapping import PassingProtocol
 
 Headers = list[tuple[str, str]]
 Kinds = tuple[Mapping[str, CallKind], CallKind]
@@ -55,7 +56,7 @@ def _kind(method: str, template: str) -> CallKind:
     )
 
 
-class HttpCall(Call):
+class HttpCall(Call, PassingProtocol):
     """One request. What a route answers passes through it.
 
     Attributes:
@@ -145,17 +146,6 @@ class HttpCall(Call):
         return 0 if self._method == "HEAD" else self.sent
 
     # -- what stands in for the protocol
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    async def __call__(self) -> bytes:
-        body: bytes = await self._inner()
-        return body
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        iterator: AsyncIterator[bytes] = aiter(self._inner)
-        return iterator
 
     def _begun(self, status: int, headers: Headers, size: int) -> Headers:
         self.status = status

@@ -8,13 +8,12 @@ from typing import Any
 Headers = list[tuple[str, str]]
 
 
-class WrappedProtocol:
-    """Passes everything on; a subclass changes the headers of whatever is answered, or learns of a stream."""
+class PassingProtocol:
+    """Passes on what a request carries, and whatever a subclass does not answer itself, to its ``_inner``."""
 
-    __slots__ = ("_inner",)
+    __slots__ = ()
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    _inner: Any
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -26,6 +25,15 @@ class WrappedProtocol:
     def __aiter__(self) -> AsyncIterator[bytes]:
         iterator: AsyncIterator[bytes] = aiter(self._inner)
         return iterator
+
+
+class WrappedProtocol(PassingProtocol):
+    """Passes everything on; a subclass changes the headers of whatever is answered, or learns of a stream."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
 
     def headers(self, headers: Headers) -> Headers:
         """Return the headers to send instead."""
