@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from nestpy_core import injectable
 
@@ -85,7 +86,7 @@ class DatabaseOccurrences:
     def _now(self) -> str:
         return _NOW[self.database.dialect]
 
-    async def _run(self, statement: str, *values: str | float) -> list[tuple[object, ...]]:
+    async def _run(self, statement: str, *values: str | float) -> list[tuple[Any, ...]]:  # whatever the columns hold
         if self.database.dialect == "postgres":
             first, *rest = statement.split("?")
             statement = first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
