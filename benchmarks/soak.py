@@ -135,7 +135,7 @@ def probe(logs: Path, many: int, slow: int) -> list[Goal]:
 def agree(cases: int, worlds: int = 10) -> Goal:
     """Compare gate, PostgreSQL, SQLite and oracle of nestpy-authz on random policies, of several worlds of rows."""
     name = f"gate, PostgreSQL, SQLite and oracle agree on {cases:,} policies"
-    test = "test_agreement.py::test_random_policies_are_decided_alike_everywhere"
+    test = "nestpy-authz/tests/test_agreement.py::test_random_policies_are_decided_alike_everywhere"
     for seed in range(1, worlds + 1):
         say(f"policies of world {seed} of {worlds} …")
         if not _passes(test, AGREEMENT_CASES=cases // worlds, AGREEMENT_SEED=seed):
@@ -146,14 +146,28 @@ def agree(cases: int, worlds: int = 10) -> Goal:
 def race(count: int) -> Goal:
     """Let a row leave the actor's reach while the actor writes it."""
     say(f"{count:,} races between a write and the end of its permission …")
-    test = "test_storage.py::test_a_row_that_leaves_the_actors_reach_between_read_and_write_is_not_written"
-    met = _passes(test, AUTHZ_RACES=count)
+    test = "test_a_row_that_leaves_the_actors_reach_between_read_and_write_is_not_written"
+    met = _passes(f"nestpy-authz/tests/test_storage.py::{test}", AUTHZ_RACES=count)
     return Goal(f"0 of {count:,} races write what is out of reach", "none" if met else "one wrote, or failed", met=met)
 
 
+def documents(rewrites: int) -> list[Goal]:
+    """Rewrite GraphQL documents without changing what they ask for, and count the resolver calls of random ones."""
+    say(f"{rewrites:,} rewritten GraphQL documents …")
+    verdicts = (
+        "nestpy-graphql/tests/test_limits_rewrites.py::test_a_rewritten_document_gets_the_verdict_of_the_plain_one"
+    )
+    costs = "nestpy-graphql/tests/test_cost_soundness.py::test_the_cost_is_never_below_the_calls_and_never_far_above"
+    same, sound = _passes(verdicts, REWRITES=rewrites), _passes(costs, COSTS=rewrites // 5)
+    return [
+        Goal(f"{rewrites:,} rewritten GraphQL documents get one verdict", "yes" if same else "no", met=same),
+        Goal(f"{rewrites // 5:,} operations call no more than they cost", "yes" if sound else "no", met=sound),
+    ]
+
+
 def _passes(test: str, **environment: int) -> bool:
-    """Run one test of nestpy-authz with more cases than in a merge request, and say what it said where it fails."""
-    command = [sys.executable, "-m", "pytest", "-q", f"packages/nestpy-authz/tests/{test}"]
+    """Run one test of a package with more cases than in a merge request, and say what it said where it fails."""
+    command = [sys.executable, "-m", "pytest", "-q", f"packages/{test}"]
     given = {**os.environ, **{name: str(value) for name, value in environment.items()}}
     done = subprocess.run(command, cwd=BENCHMARKS.parent, env=given, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -216,6 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slice", type=float, default=5.0, help="seconds of each workload before the next one's turn")
     parser.add_argument("--policies", type=int, default=100_000, help="random policies of authorization; 0 for none")
     parser.add_argument("--races", type=int, default=10_000, help="writes whose permission ends meanwhile; 0 for none")
+    parser.add_argument("--documents", type=int, default=10_000, help="rewritten GraphQL documents; 0 for none")
     options = parser.parse_args(given)
     logs = INSTALLED / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -227,6 +242,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.races:
         goals.append(race(options.races))
         print(goals[-1], flush=True)
+    if options.documents:
+        judged = documents(options.documents)
+        print("\n".join(map(str, judged)), flush=True)
+        goals += judged
     if options.minutes:
         lasting = run(options.minutes, options.slice, logs)
         print("\n".join(map(str, lasting)))
