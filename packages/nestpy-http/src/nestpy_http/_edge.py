@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from nestpy_core import Compiler, EdgeEntry, Graph, Handler, Record, Transport, needs_of, reachable
-from nestpy_core.contracts import Endpoint, Operation
+from nestpy_core import Compiler, EdgeEntry, Graph, Transport, needs_of, reachable
+from nestpy_core.contracts import Operation
 from nestpy_core.errors import ConfigurationError, Problem
 
 from ._answer import Answers, Ready, Response
-from ._answering import may_be_response
-from ._arguments import Argument, ArgumentReader
 from ._client_address import TrustedProxies, networks
 from ._config import HttpConfig
 from ._context import Request
-from ._controllers import ControllerMarker, RouteMarker, SseMarker, WebSocketMarker
-from ._endpoint import endpoint_handler
+from ._controllers import RouteMarker, SseMarker
 from ._gate import Gate
 from ._head import head_of
 from ._intake import Intake
 from ._kernel import Kernel
 from ._module import HttpModule
+from ._mounting import MountedRoute, Mounting
 from ._parameters import Place
 from ._preset import Preset, StandardPreset
 from ._request_shape import MAX_TARGET, METHODS, TARGET_TOO_LONG, RequestShape
 from ._route import HandlerRouteCode, UnmatchedCode
-from ._router import UNSAFE, Route, Router, Template, join
+from ._router import UNSAFE, Route, Router
 from ._schema import Schemas
 from ._security_headers import security_headers
 from ._shape import Bounds
-from ._shaping import is_shaped, is_stream, result_problems, shaped
+from ._shaping import is_shaped, shaped
 from ._signed_cookies import SignedCookies, secret_problem
 from ._timing import timed
-from ._versions import VersionReader, choice, versions_of
-from ._websocket import WebSocket
+from ._versions import VersionReader, choice
 from .errors import (
     BadRequestError,
     HttpError,
@@ -54,36 +50,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("nestpy.http")
-
-
-class MountedRoute(Record, frozen=True):
-    """One route as it will be served.
-
-    Attributes:
-        method: upper case.
-        template: the whole path, prefix and version included.
-        handler: what answers.
-        marker: the verb's decorator; None for a plugin's endpoint.
-        arguments: where each argument comes from.
-        version: the version of the app that it belongs to, where requests name it in a header; None for all.
-        host: the host that requests must be for; None for any.
-        release: the version that it belongs to, wherever requests name it.
-    """
-
-    method: str
-    template: Template
-    handler: Handler
-    marker: RouteMarker | WebSocketMarker | None
-    arguments: tuple[Argument, ...]
-    version: str | None = None
-    host: str | None = None
-    release: str | None = None
-
-    @property
-    def label(self) -> str:
-        """What ``nestpy routes`` calls it."""
-        version = f" version {self.version}" if self.version else ""
-        return f"{self.method} {self.template.text}{version}{f' on {self.host}' if self.host else ''}"
 
 
 class HttpEdge:
@@ -115,12 +81,12 @@ class HttpEdge:
             lean=self.config.lean_headers,
         )
         self.closers: list[Callable[[Any, Any], Any]] = []
-        self.routes: list[MountedRoute] = []
-        self.sockets: list[MountedRoute] = []
+        mounting = Mounting(graph, config, self.schemas)
+        self.routes = mounting.routes
+        self.sockets = mounting.sockets
+        self._problems = mounting.problems
         self.open_sockets: Sockets | None = None
         self.router = Router()
-        self._problems: list[Problem] = []
-        self._read()
 
     def _cors(self) -> Cors:
         from ._cors import Cors
@@ -187,98 +153,6 @@ class HttpEdge:
         asked = [binding for bindings in self.graph.injected.values() for binding in bindings]
         used = [binding for one in self.graph.bindings for _, binding in one.dependencies()]
         return any(binding.token is SignedCookies for binding in (*asked, *used))
-
-    def _read(self) -> None:
-        reader = ArgumentReader(self.schemas)
-        for handler, host, marker in self.graph.handlers_of("http"):
-            if isinstance(host, ControllerMarker) and isinstance(marker, RouteMarker | WebSocketMarker):
-                self._mount_versions(reader, handler, host, marker)
-        for endpoint in self.graph.endpoints:
-            self._mount_endpoint(endpoint)
-        for operation in self.graph.operations:
-            if operation.path:
-                self._mount_operation(reader, operation)
-
-    def _mount_operation(self, reader: ArgumentReader, operation: Operation) -> None:
-        from ._operations import operation_handler, operation_marker
-
-        marker = operation_marker(operation)
-        found = operation_handler(self.graph, operation, marker)
-        if isinstance(found, Problem):
-            self._problems.append(found)
-            return
-        prefix = "" if self._is_excluded(marker.path) else self.config.prefix
-        self._mount(reader, found, marker, join(prefix, marker.path), None, None)
-
-    def _mount_versions(
-        self, reader: ArgumentReader, handler: Handler, host: ControllerMarker, marker: RouteMarker | WebSocketMarker
-    ) -> None:
-        versions, undeclared = versions_of(host.versions, handler)
-        if undeclared:
-            self._problems.append(
-                RouteError(
-                    f"`{handler.label}` is of version `{undeclared[0]}`, which its controller does not declare.",
-                    hints=(f'add `"{undeclared[0]}"` to `version=` of `@controller`',),
-                )
-            )
-        own = join(host.path, marker.path)
-        prefix = "" if self._is_excluded(own) else self.config.prefix
-        for version in versions or (None,):
-            named = version is not None and self.config.versioning == "uri"
-            self._mount(reader, handler, marker, join(prefix, f"v{version}" if named else "", own), version, host.on)
-
-    def _is_excluded(self, path: str) -> bool:
-        return any(
-            path == join(excluded) or (excluded.endswith("/*") and path.startswith(f"{join(excluded[:-2])}/"))
-            for excluded in self.config.prefix_exclude
-        )
-
-    def _mount(  # noqa: PLR0917  # what a route is
-        self,
-        reader: ArgumentReader,
-        handler: Handler,
-        marker: RouteMarker | WebSocketMarker,
-        path: str,
-        version: str | None,
-        host: str | None,
-    ) -> None:
-        method = marker.method
-        try:
-            template = Template.parse(path)
-        except ValueError as error:
-            self._problems.append(RouteError(f"The path `{path}` of `{handler.label}` {error}."))
-            return
-        arguments, problems = reader.read(handler, method, path, [name for name, _ in template.parameters])
-        self._problems.extend(problems)
-        if isinstance(marker, WebSocketMarker) and not any(argument.kind is WebSocket for argument in arguments):
-            self._problems.append(
-                RouteError(f"`{handler.label}` takes no `WebSocket`.", hints=("write `socket: WebSocket`, for one",))
-            )
-        problem = self._result_problem(handler)
-        if problem is not None:
-            self._problems.append(problem)
-        events = isinstance(marker, SseMarker)
-        self._problems.extend(result_problems(handler, method, self.config, self.schemas, events=events))
-        asked = None if self.config.versioning == "uri" else version
-        route = MountedRoute(method, template, handler, marker, tuple(arguments), asked, host, version)
-        (self.sockets if isinstance(marker, WebSocketMarker) else self.routes).append(route)
-
-    def _result_problem(self, handler: Handler) -> RouteError | None:
-        if handler.returns in (inspect.Parameter.empty, None, str, bytes) or may_be_response(handler.returns):
-            return None
-        if is_stream(handler):
-            return None
-        return self.schemas.check(handler.returns, f"The result of `{handler.label}`")
-
-    def _mount_endpoint(self, endpoint: Endpoint) -> None:
-        found = endpoint_handler(endpoint, self.graph)
-        if isinstance(found, Problem):
-            self._problems.append(found)
-            return
-        handler, arguments = found
-        path = join("" if self._is_excluded(endpoint.path) else self.config.prefix, endpoint.path)
-        for method in endpoint.methods:
-            self.routes.append(MountedRoute(method, Template.parse(path), handler, None, arguments))
 
     def _collisions(self) -> Iterator[RouteError]:
         owners: dict[tuple[str, str, str | None, str | None], MountedRoute] = {}

@@ -15,10 +15,11 @@ from ._answering import names_file, status_of
 from ._config import HttpConfig
 from ._controllers import ControllerMarker, SseMarker
 from ._cookies import HOST_PREFIX
-from ._edge import HttpEdge, MountedRoute
+from ._edge import HttpEdge
 from ._events import EVENT_STREAM
 from ._form import URLENCODED
 from ._intake import Intake
+from ._mounting import MountedRoute
 from ._parameters import Place
 from ._schema import is_collection
 from ._shaping import is_chunk, is_stream, item_of

@@ -22,7 +22,8 @@ from ._sockets import CONVERSATION, Sockets
 from .errors import NotFoundError
 
 if TYPE_CHECKING:
-    from ._edge import HttpEdge, MountedRoute
+    from ._edge import HttpEdge
+    from ._mounting import MountedRoute
     from ._router import Route
 
 
