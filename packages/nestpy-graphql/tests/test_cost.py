@@ -112,6 +112,21 @@ def test_a_size_comes_from_the_variable_or_its_default_and_is_the_maximum_in_dou
     assert cost_of(f"query ({definition}) {{ page(first: $n) {{ items {{ name }} }} }}", given) == 2 + size
 
 
+def test_a_list_of_keys_is_as_long_as_what_is_found_by_it():
+    schema = build_schema("type Query { found(ids: [Int!]!): [Found] } type Found { name: String }")
+    schema.query_type.fields["found"].extensions["nestpy_size"] = ("ids", 100, 100)
+    documents = Documents(schema, LIMITS, introspection=False, suggestions=False)
+    for source, variables, size in (
+        ("{ found(ids: [1, 2, 3]) { name } }", {}, 3),
+        ("{ found(ids: 1) { name } }", {}, 1),
+        ("query ($ids: [Int!]!) { found(ids: $ids) { name } }", {"ids": [1, 2]}, 2),
+        ("query ($ids: [Int!]!) { found(ids: $ids) { name } }", {"ids": []}, 1),
+        ("query ($ids: [Int!]!) { found(ids: $ids) { name } }", {"ids": [1] * 200}, 100),
+        ("query ($ids: [Int!]! = [1, 2, 3, 4]) { found(ids: $ids) { name } }", {}, 4),
+    ):
+        assert evaluate(documents.prepare(source, None, variables).cost, variables) == 1 + size
+
+
 def test_open_sizes_multiply_and_the_dearest_type_is_found_with_the_variables():
     nested = "query ($a: Int, $b: Int) { users(first: $a) { users(first: $b) { name } } }"
     assert cost_of(nested, {"a": 3, "b": 4}) == 1 + 3 * (1 + 4)

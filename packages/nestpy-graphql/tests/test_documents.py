@@ -73,6 +73,18 @@ def test_a_refusal_has_a_code_and_says_what_is_wrong(source, name, code, message
     assert message is None or text == message
 
 
+@pytest.mark.parametrize("variables", [[], "x", 5, [{"n": 1}]])
+def test_variables_that_are_no_object_are_refused(variables):
+    code, message = refused("query ($n: Int) { n(i: $n) { name } }", None, variables)[0]
+    assert (code, message) == ("BAD_USER_INPUT", "`variables` must be an object or null.")
+
+
+def test_the_fragments_of_25_components_that_ask_for_the_same_can_be_combined():
+    names = [f"F{number}" for number in range(25)]
+    fragments = " ".join(f"fragment {name} on Node {{ name n(i: 1) {{ name }} }}" for name in names)
+    documents_of().prepare(f"{{ node {{ {' '.join(f'...{name}' for name in names)} }} }} {fragments}", None, None)
+
+
 def test_a_document_of_fragments_alone_defines_no_operation():
     assert [code for code, _ in refused("fragment A on Query { name }")] == ["GRAPHQL_VALIDATION_FAILED"]
 

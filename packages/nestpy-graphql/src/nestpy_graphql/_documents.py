@@ -104,6 +104,8 @@ class Documents:
         """
         if not isinstance(source, str):
             raise RefusedDocument([refusal("BAD_USER_INPUT", "`query` must be a string.")])
+        if variables is not None and not isinstance(variables, Mapping):
+            raise RefusedDocument([refusal("BAD_USER_INPUT", "`variables` must be an object or null.")])
         operations = self._cache.get(source)
         if operations is None:
             operations = self._read(source)
