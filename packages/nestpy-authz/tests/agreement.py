@@ -94,6 +94,24 @@ class World:
         with acting_as(Principal(policy)):
             return {one.id for one in await self.things.find()}
 
+    async def related(self, policy, owners, first):
+        """Return, for each owner, the ids of its things in the order of all of its pages."""
+        with acting_as(Principal(policy)):
+            pages = await self.things.related("owner", owners, first=first)
+            found = {owner: [one.id for one in page.items] for owner, page in pages.items()}
+            for owner, page in pages.items():
+                after = page.next
+                while after is not None:
+                    more = (await self.things.related("owner", [owner], first=first, after=after))[owner]
+                    found[owner] += [one.id for one in more.items]
+                    after = more.next
+        return found
+
+    async def by_keys(self, policy, ids):
+        """Return which of these ids are found."""
+        with acting_as(Principal(policy)):
+            return set(await self.things.by_keys(ids))
+
 
 @contextlib.asynccontextmanager
 async def world(url, owners, rows):
@@ -106,6 +124,12 @@ async def world(url, owners, rows):
 
 def by_oracle(policy, rows):
     return {row["id"] for row in rows if allowed(policy, "read", row)}
+
+
+def related_by_oracle(policy, rows, owners):
+    ids = sorted(by_oracle(policy, rows))
+    owner_of = {row["id"]: row["owner"] for row in rows}
+    return {owner: [one for one in ids if owner_of[one] == owner] for owner in owners}
 
 
 def by_gate(world, policy):

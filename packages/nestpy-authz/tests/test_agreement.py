@@ -8,7 +8,7 @@ import random
 import uuid
 
 import pytest
-from agreement import by_gate, by_oracle, fields_by_gate, fields_by_oracle, world
+from agreement import by_gate, by_oracle, fields_by_gate, fields_by_oracle, related_by_oracle, world
 from hypothesis import HealthCheck, given, settings
 from policies import POLICIES, random_policy, random_rows
 
@@ -57,6 +57,37 @@ async def test_random_policies_are_decided_alike_everywhere(worlds):
     for _ in range(CASES):
         policy = random_policy(source)
         assert await disagreements(worlds, policy) == {}, policy
+
+
+async def wrong_relations(worlds, policy):
+    """Return whether relations lead elsewhere than the oracle says, on either database."""
+    *databases, rows = worlds
+    owners = sorted({row["owner"] for row in rows if row["owner"] is not None})
+    wanted = related_by_oracle(policy, rows, owners)
+    for one in databases:
+        if await one.related(policy, owners, first=40) != wanted:
+            return True
+        if await one.by_keys(policy, [row["id"] for row in rows]) != by_oracle(policy, rows):
+            return True
+    return False
+
+
+@pytest.mark.timeout(300)
+async def test_relations_lead_to_what_the_oracle_allows_page_by_page(worlds):
+    source = random.Random(SEED + 1)
+    for _ in range(60):
+        policy = random_policy(source)
+        assert not await wrong_relations(worlds, policy), policy
+
+
+@pytest.mark.timeout(300)
+async def test_a_relation_that_ignores_the_ability_is_found(worlds, monkeypatch):
+    no_where(monkeypatch)
+    source = random.Random(13)
+    for _ in range(300):
+        if await wrong_relations(worlds, random_policy(source)):
+            return
+    pytest.fail("nobody noticed")
 
 
 def no_where(patch):
