@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
@@ -83,6 +84,9 @@ class Executor:
                 data = plan.complete(None, run, None)
         except Bubble:
             data = None
+        except asyncio.CancelledError:
+            request.cancel()
+            raise
         return {"data": data, "errors": run.errors} if run.errors else {"data": data}
 
     async def subscribe(

@@ -29,12 +29,13 @@ class Loader(Generic[K, V]):
         load: takes a list of distinct keys and returns a mapping; what is absent from it is None.
     """
 
-    __slots__ = ("_known", "_load", "_tasks", "_waiting")
+    __slots__ = ("_asked", "_known", "_load", "_tasks", "_waiting")
 
     def __init__(self, load: Callable[[list[K]], Awaitable[Mapping[K, V]]]) -> None:
         self._load = load
         self._known: dict[K, V | None] = {}
-        self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
+        self._asked: list[K] = []  # in this turn of the loop
+        self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}  # for what is asked or being loaded
         self._tasks: set[asyncio.Task[None]] = set()
 
     def load(self, key: K) -> asyncio.Future[V | None]:
@@ -44,9 +45,13 @@ class Loader(Generic[K, V]):
         if key in self._known:
             future.set_result(self._known[key])
             return future
-        if not self._waiting:
-            loop.call_soon(self._dispatch)
-        self._waiting.setdefault(key, []).append(future)
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            waiting = self._waiting[key] = []
+            if not self._asked:
+                loop.call_soon(self._dispatch)
+            self._asked.append(key)
+        waiting.append(future)
         return future
 
     async def load_many(self, keys: Iterable[K]) -> list[V | None]:
@@ -61,26 +66,33 @@ class Loader(Generic[K, V]):
         """Forget a value: it is loaded anew when it is asked for again."""
         self._known.pop(key, None)
 
+    def cancel(self) -> None:
+        """End what is being loaded: nobody waits for it any more."""
+        for task in self._tasks:
+            task.cancel()
+
     def _dispatch(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        task = asyncio.get_running_loop().create_task(self._run(waiting))
+        keys, self._asked = self._asked, []
+        task = asyncio.get_running_loop().create_task(self._run(keys))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, waiting: dict[K, list[asyncio.Future[V | None]]]) -> None:
+    async def _run(self, keys: list[K]) -> None:
         try:
-            found = await self._load(list(waiting))
+            found = await self._load(list(keys))
+            if not isinstance(found, Mapping):
+                raise TypeError(f"A dataloader returns a mapping of keys to values, not a {type(found).__name__}")
         except BaseException as error:  # every caller gets it
             failure = error if isinstance(error, Exception) else asyncio.CancelledError()
-            for future in (one for several in waiting.values() for one in several if not one.done()):
+            for future in (one for key in keys for one in self._waiting.pop(key) if not one.done()):
                 future.set_exception(failure)
                 future.exception()  # a caller that was cancelled meanwhile asks no more
             if not isinstance(error, Exception):
                 raise
             return
-        for key, futures in waiting.items():
+        for key in keys:
             value = self._known[key] = found.get(key)
-            for future in futures:
+            for future in self._waiting.pop(key):
                 if not future.done():
                     future.set_result(value)
 

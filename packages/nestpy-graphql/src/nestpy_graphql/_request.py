@@ -71,6 +71,11 @@ class GraphqlRequest:
         """Load everything anew: a mutation has changed something."""
         self._loaders.clear()
 
+    def cancel(self) -> None:
+        """End what is being loaded: the operation has been cancelled."""
+        for one in self._loaders.values():
+            one.cancel()
+
 
 class GraphqlContext(ExecutionContext, eq=False):
     """What layers know of a field that is resolved.
