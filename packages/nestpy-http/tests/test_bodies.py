@@ -535,13 +535,17 @@ async def test_refusing_costs_time_in_proportion_to_the_body(serving):
         leaf = '{"value":1}'
         return '{"value":"x","children":[' + ",".join([leaf] * size) + "]}"
 
+    async def cost(http, size):
+        started = time.process_time()
+        assert (await post_json(http, "/tree", tree(size))).status == 400
+        return time.process_time() - started
+
     async with serving(BodiesController) as http:
-        times = []
-        for size in (4000, 32_000):
-            started = time.process_time()
-            assert (await post_json(http, "/tree", tree(size))).status == 400
-            times.append(time.process_time() - started)
-    assert times[1] < 8 * 3 * max(times[0], 0.002)
+        for _ in range(6):  # a busy machine spoils some, never all
+            small, large = await cost(http, 4000), await cost(http, 32_000)
+            if large < 8 * 3 * max(small, 0.002):
+                return
+    raise AssertionError((small, large))
 
 
 JSON_VALUES = st.recursive(
@@ -574,6 +578,7 @@ TYPES = [
 ]
 
 
+@pytest.mark.timeout(120)
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     path=st.sampled_from(["/users", "/list", "/pet", "/tree", "/point", "/draft", "/any", "/raw", "/optional"]),
@@ -588,6 +593,7 @@ async def test_no_body_is_answered_with_500(path, content, cut, content_type, fu
     assert answer.status in (200, 201, 400, 413, 415)
 
 
+@pytest.mark.timeout(120)
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     method=st.sampled_from(["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "FOO"]),
