@@ -4,14 +4,25 @@ from typing import Any
 
 import pytest
 
-from nestpy_core import App, BootError, module, public
+from nestpy_core import App, BootError, injectable, module, provide, public
 from nestpy_http import HttpModule
-from nestpy_mcp import McpModule, mcp, tool
+from nestpy_mcp import McpModule, McpRefusedError, McpRequest, SessionRecord, SessionStore, mcp, tool
+from nestpy_testing import TestApp
 
 
 @public
 @mcp()
 class Tools:
+    @tool()
+    async def hello(self, request: McpRequest) -> str:
+        """Greet."""
+        await request.progress(1, 2)
+        return "hello"
+
+
+@public
+@mcp("/sessions", stateful=True)
+class Sessions:
     @tool()
     async def hello(self) -> str:
         """Greet."""
@@ -36,3 +47,67 @@ def test_a_setting_that_cannot_work_fails_the_boot(options: dict[str, Any], says
         App(AppModule, environ={})
     assert says in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.anyio
+async def test_json_only_answers_with_one_document_whatever_the_tool_tells() -> None:
+    for json_only, kind in ((True, "application/json"), (False, "text/event-stream")):
+
+        @module(imports=[HttpModule.for_root(), McpModule.for_root(json_only=json_only)], providers=[Tools])
+        class AppModule: ...
+
+        async with TestApp(App(AppModule)) as app:
+            params = {"name": "hello", "_meta": {"progressToken": 1}}
+            answer = await app.mcp().post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+            assert answer.headers["content-type"].startswith(kind)
+            assert '"hello"' in answer.text
+
+
+@injectable
+class Shelf:
+    """A store of somebody else's."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, SessionRecord] = {}
+
+    async def create(self, record: SessionRecord, *, idle: float, cap: int) -> bool:
+        if len(self.records) >= cap:
+            return False
+        self.records[record.id] = record
+        return True
+
+    async def get(self, session_id: str, *, idle: float) -> SessionRecord | None:
+        return self.records.get(session_id)
+
+    async def save(self, record: SessionRecord, *, idle: float) -> None:
+        self.records[record.id] = record
+
+    async def delete(self, session_id: str) -> None:
+        self.records.pop(session_id, None)
+
+    async def put_answer(self, session_id: str, answer: dict[str, Any]) -> None: ...
+
+    async def take_answer(self, session_id: str, number: str, *, timeout: float) -> dict[str, Any] | None:
+        return None
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.anyio
+async def test_another_store_keeps_the_sessions_where_one_is_bound() -> None:
+    @module(providers=[provide(SessionStore, use_class=Shelf)], shared=True)
+    class ShelfModule: ...
+
+    @module(imports=[HttpModule.for_root(), McpModule, ShelfModule], providers=[Sessions])
+    class AppModule: ...
+
+    async with TestApp(App(AppModule)) as app:
+        client = app.mcp("/sessions")
+        await client.initialize()
+        await client.call("logging/setLevel", {"level": "error"})
+        shelf: Any = await app.get(SessionStore)
+        assert [(one, record.level) for one, record in shelf.records.items()] == [(client.session, "error")]
+        shelf.records.clear()
+        with pytest.raises(McpRefusedError) as refused:
+            await client.tools()
+        assert refused.value.status == 404

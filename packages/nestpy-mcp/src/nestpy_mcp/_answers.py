@@ -64,7 +64,8 @@ class Answers:
             live.running[key] = task
         task.add_done_callback(lambda done: _ended(done, stream, live, key))
         await stream.grown(0, self._config.keep_alive)
-        if task.done() and stream.count <= 1:
+        told = stream.count - stream.done  # the reply, which `_ended` adds at the end, is not among what was told
+        if task.done() and not task.cancelled() and told <= 0:
             reply = task.result()  # a refusal is raised: it has a status of its own
             return document(reply, _status(reply, exchange), headers)
         primes = live is not None and exchange.version >= "2025-11-25"

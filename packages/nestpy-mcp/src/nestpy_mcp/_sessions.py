@@ -35,7 +35,10 @@ class SessionRecord(msgspec.Struct, kw_only=True):
 
 
 class SessionStore(Protocol):
-    """Keeps sessions until they have been idle for too long. Bind another under this token to keep them elsewhere."""
+    """Keeps sessions until they have been idle for too long.
+
+    To keep them elsewhere bind another under this token, in a module that is shared and imported at the root.
+    """
 
     async def create(self, record: SessionRecord, *, idle: float, cap: int) -> bool:
         """Keep a new session; False when the principal holds *cap* already."""
