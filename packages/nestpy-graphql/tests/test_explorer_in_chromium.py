@@ -14,12 +14,13 @@ HERE = Path(__file__).parent / "transports"
 RESULT = "document.querySelector('.result-window .CodeMirror')?.CodeMirror.getValue()"
 
 
-@pytest.fixture(params=["", "/under/here"])
+@pytest.fixture(params=[("main.py", "/under/here"), ("resolved.py", "")], ids=lambda param: param[0])
 def url(request):
+    script, prefix = request.param
     port = free_port()
-    environ = {"NESTPY_HTTP__PORT": str(port), "NESTPY_HTTP__PREFIX": request.param, "NESTPY_ENV": "development"}
-    with Program("main.py", cwd=HERE, environ=environ, port=port):
-        yield f"http://127.0.0.1:{port}{request.param}/graphql"
+    environ = {"NESTPY_HTTP__PORT": str(port), "NESTPY_HTTP__PREFIX": prefix, "NESTPY_ENV": "development"}
+    with Program(script, cwd=HERE, environ=environ, port=port):
+        yield f"http://127.0.0.1:{port}{prefix}/graphql"
 
 
 def ask(page, query):
@@ -46,9 +47,9 @@ def test_a_query_is_sent_from_the_page_and_its_result_shown_without_a_network(ur
 
 def test_a_subscription_of_the_page_shows_its_events_until_it_is_stopped(url, page):
     page.open(url)
-    ask(page, "subscription { picky }")
-    shown = page.wait_for(f"({RESULT} || '').includes('again') && {RESULT}")
-    assert json.loads(shown) == {"data": {"picky": "again"}}
+    ask(page, "subscription { endless }")
+    shown = page.wait_for(f"({RESULT} || '').includes('first') && {RESULT}")
+    assert json.loads(shown) == {"data": {"endless": "first"}}
     button = "document.querySelector('.graphiql-execute-button').getAttribute('aria-label')"
     assert page.evaluate(button).startswith("Stop")
     page.click(".graphiql-execute-button")

@@ -388,3 +388,18 @@ async def test_a_foreign_rsgi_server_is_told_at_boot_that_sockets_do_not_work_th
     await app._ensure_started()
     app.__rsgi_del__(loop)
     await app._task
+
+
+async def test_a_close_is_written_though_whoever_closes_is_cancelled_by_whoever_receives(talking):
+    @controller("/race")
+    class Race:
+        @websocket("/")
+        async def race(self, socket: WebSocket):
+            await socket.accept()
+            closer = asyncio.create_task(socket.close(4001, "first"))
+            async for _ in socket:
+                pass
+            closer.cancel()
+
+    async with talking(Race) as client, client.websocket("/race") as socket:
+        assert await closed(socket) == (4001, "first")

@@ -3,6 +3,7 @@ import { createClient as createSseClient } from "graphql-sse";
 import WebSocket from "ws";
 
 const url = process.argv[2];
+const picky = process.argv[3];
 const seen = {};
 
 async function all(client, query, variables) {
@@ -44,7 +45,7 @@ const client = createClient({
 seen.count = await all(client, "subscription C($to: Int!) { count(to: $to) }", { to: 3 });
 seen.query = await all(client, "{ hello }");
 seen.refused = await failure(client, "{ nothing }");
-seen.picky = await some(client, "subscription { picky }", 3);
+seen.picky = await all(client, picky);
 seen.broken = await failure(client, "subscription { broken }");
 seen.together = (
   await Promise.all([...Array(50).keys()].map((to) => all(client, "subscription C($to: Int!) { count(to: $to) }", { to })))

@@ -4,6 +4,7 @@ import asyncio
 
 from graphql import (
     GraphQLArgument,
+    GraphQLBoolean,
     GraphQLField,
     GraphQLInt,
     GraphQLNonNull,
@@ -70,6 +71,14 @@ async def endless(seen, first=()):
         seen.count(-1)
 
 
+async def moods(seen, *, ends):
+    words = [{"picky": "good"}, {"picky": "bad"}, {"picky": "again"}]
+    async for one in endless(seen, words):
+        yield one
+        if ends and one is words[-1]:
+            return
+
+
 async def flood(seen, size):
     seen.count(1)
     try:
@@ -84,7 +93,7 @@ async def failing():
     raise ValueError("secret canary")
 
 
-def picky(root, info):
+def picky(root, info, **_):
     if root["picky"] == "bad":
         raise GraphQLError("this one not")
     return root["picky"]
@@ -122,7 +131,8 @@ def schema_of(seen):
             "broken": GraphQLField(GraphQLString, subscribe=lambda root, info: failing(), resolve=_same),
             "picky": GraphQLField(
                 GraphQLString,
-                subscribe=lambda root, info: endless(seen, [{"picky": "good"}, {"picky": "bad"}, {"picky": "again"}]),
+                args={"ends": GraphQLArgument(GraphQLBoolean)},
+                subscribe=lambda root, info, ends=False: moods(seen, ends=ends),
                 resolve=picky,
             ),
         },

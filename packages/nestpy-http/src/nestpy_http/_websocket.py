@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -66,7 +67,7 @@ class WebSocket:
         self._limit = limit
         self._pending: asyncio.Task[Message] | None = None
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._closing: asyncio.Event | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._close_code = 1006
         self._close_reason = ""
 
@@ -177,24 +178,28 @@ class WebSocket:
             message = f"{code} is no close code that may be sent"
             raise ValueError(message)
         if self._ended.done():
-            if self._closing is not None:  # a server that is left while it writes a close frame cuts it off
-                await self._closing.wait()
+            await self._closed_here()
             return
         shown = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
         self._end(code, shown)
         if not self.accepted:
             return
-        self._closing = asyncio.Event()
-        try:
-            async with asyncio.timeout(CLOSE_WAIT):
-                await self._stop_receiving()
-                await self._send({"type": "websocket.close", "code": code, "reason": shown})
-        except (OSError, RuntimeError, TimeoutError):
-            return  # nobody is left to tell
-        finally:
-            self._closing.set()
+        # A task of its own: closing wakes whoever receives, and that one may cancel whoever closes.
+        self._closing = asyncio.create_task(self._write_close(code, shown))
+        await self._closed_here()
 
     # -- inside
+
+    async def _write_close(self, code: int, reason: str) -> None:
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):  # nobody is left to tell
+            async with asyncio.timeout(CLOSE_WAIT):
+                await self._stop_receiving()
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def _closed_here(self) -> None:
+        """Return when a close frame under way is written: a server that is left meanwhile cuts it off."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
 
     async def _taken(self, message: Message) -> str | bytes:
         if message["type"] == "websocket.disconnect":
@@ -243,4 +248,5 @@ class WebSocket:
     async def leave(self) -> None:
         """Let go of the server: nothing is received any more."""
         self._end(1006, "")
+        await self._closed_here()
         await self._stop_receiving()
