@@ -64,7 +64,7 @@ class FieldCode:
         """Return what builds a `GraphqlContext`."""
         build, handler = out.constant(GraphqlContext, "GraphqlContext"), out.constant(self.handler, "handler")
         parent = f"{out.constant(parent_of, 'parent_of')}(parent)"
-        return f"{build}({handler}, request=request, parent={parent}, arguments=given)"
+        return f"{build}({handler}, request=request, parent={parent}, arguments=given.copy())"
 
     def carrier(self, token: type, out: Source) -> str:
         """Return the operation, or the HTTP request that carries it."""
