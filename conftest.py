@@ -49,10 +49,28 @@ class Acceptance:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+class Figures:
+    """Prints at the end what tests counted: ``record_property("figure", "…")``."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what a test recorded."""
+        if report.when == "call":
+            self._found += [str(value) for name, value in report.user_properties if name == "figure"]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print it, a line each."""
+        for line in self._found:
+            terminalreporter.write_line(line)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch the acceptance rows, once for all workers."""
+    """Watch the acceptance rows and collect figures, once for all workers."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Acceptance(config), "acceptance")
+        config.pluginmanager.register(Figures(), "figures")
 
 
 @pytest.fixture(scope="session")
