@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlencode
@@ -12,20 +11,12 @@ from urllib.parse import quote, unquote, urlencode
 import msgspec
 
 from ._client_body import Content, Files, Params, body_of, items, texts
+from ._client_exchange import WINDOW, Exchange
 from ._headers import Headers
 from ._protocol import (
-    Answer,
-    AnswerRecorder,
-    FilePart,
     Kernel,
     Pairs,
-    ProtocolClosedError,
-    ProtocolMisuseError,
     Scope,
-    Transport,
-    chunks_of,
-    framed,
-    opened,
 )
 
 if TYPE_CHECKING:
@@ -39,8 +30,6 @@ HeaderValues = Mapping[str, str] | Iterable[tuple[str, str]]
 
 _QUERY_SAFE = "!$%&'()*+,-./:;=?@[]_~{}|^`\\"
 """What may stand in a query as it is; the rest is percent-encoded, as a browser does."""
-_WINDOW = 16
-"""Chunks that a stream holds before `send_bytes` waits, as a socket's buffer would."""
 
 _GRACE = 1.0
 """Seconds that a kernel has to notice that its client left a stream; then it is cancelled."""
@@ -94,7 +83,7 @@ class ClientStream:
 
     __slots__ = ("_exchange", "headers", "status")
 
-    def __init__(self, status: int, headers: Headers, exchange: _Exchange) -> None:
+    def __init__(self, status: int, headers: Headers, exchange: Exchange) -> None:
         self.status = status
         self.headers = headers
         self._exchange = exchange
@@ -206,7 +195,7 @@ class HttpClient:
             TypeError: more than one of *json*, *content* and *data*; *files* beside anything but *data*.
         """
         scope, chunks = self._prepare(method, target, params, headers, json, content, data, files)
-        exchange = _Exchange(scope.method, chunks, window=None)
+        exchange = Exchange(scope.method, chunks, window=None)
         # A task of its own, as on a server: what a request sets in its context reaches neither the next nor the caller.
         await asyncio.create_task(exchange.run(self._kernel, scope))
         answer = exchange.given()
@@ -227,7 +216,7 @@ class HttpClient:
     ) -> AsyncIterator[ClientStream]:
         """Send a request and give its answer as soon as it begins; leaving the block hangs up."""
         scope, chunks = self._prepare(method, target, params, headers, json, content, data, files)
-        exchange = _Exchange(scope.method, chunks, window=_WINDOW)
+        exchange = Exchange(scope.method, chunks, window=WINDOW)
         task = asyncio.create_task(exchange.run(self._kernel, scope))
         try:
             await exchange.begun.wait()
@@ -332,140 +321,3 @@ def _split(target: str, params: Params | None) -> tuple[str, str]:
     path, _, query = target.partition("#")[0].partition("?")
     added = urlencode(texts(params)) if params is not None else ""
     return unquote(path, errors="replace"), "&".join(part for part in (quote(query, safe=_QUERY_SAFE), added) if part)
-
-
-class _Stream:
-    """Hands the chunks of a streamed answer to the client."""
-
-    __slots__ = ("_exchange",)
-
-    def __init__(self, exchange: _Exchange) -> None:
-        self._exchange = exchange
-
-    async def send_bytes(self, data: bytes) -> None:
-        await self._exchange.put(data)
-
-    async def send_str(self, data: str) -> None:
-        await self._exchange.put(data.encode())
-
-
-class _Exchange(AnswerRecorder):
-    """One request and its answer: the protocol object that the kernel is given."""
-
-    def __init__(self, method: str, body: AsyncIterator[bytes], window: int | None) -> None:
-        super().__init__()
-        self.begun = asyncio.Event()
-        self._method = method
-        self._body = body
-        self._read = False
-        self._window = window
-        self._chunks: deque[bytes] = deque()
-        self._changed = asyncio.Condition()
-        self._sends = True
-        self._ended = False
-        self._error: BaseException | None = None
-        self._gone = asyncio.Event()
-
-    async def run(self, kernel: Kernel, scope: Scope) -> None:
-        """Run the kernel to its end and hand its answer over."""
-        try:
-            await kernel(scope, self)
-            await self._deliver()
-        except ProtocolClosedError:
-            if not self._gone.is_set():
-                raise
-        except BaseException as error:
-            self._error = error
-            raise
-        finally:
-            self._ended = True
-            self.begun.set()
-            await self._notify()
-
-    async def _deliver(self) -> None:
-        answer = self.answer
-        if answer is None or answer.body is None:
-            return
-        answer, file = await opened(answer)
-        self._frame(answer)
-        if file is not None and isinstance(answer.body, FilePart):
-            async for chunk in chunks_of(file, answer.body, wanted=self._sends):
-                await self.put(chunk)
-        elif isinstance(answer.body, bytes):
-            await self.put(answer.body)
-
-    def _frame(self, answer: Answer) -> None:
-        headers, self._sends = framed(self._method, answer)
-        self.answer = Answer(answer.status, headers, answer.body)
-        self.begun.set()
-
-    # -- the kernel's side
-
-    async def __call__(self) -> bytes:
-        """Return the whole body of the request."""
-        return b"".join([chunk async for chunk in self])
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the body of the request as it arrives."""
-        if self._read:
-            raise ProtocolMisuseError("the body is read once")
-        self._read = True
-        async for chunk in self._body:
-            yield chunk
-
-    async def client_disconnect(self) -> None:
-        """Return when the client has hung up."""
-        await self._gone.wait()
-
-    def response_stream(self, status: int, headers: Sequence[tuple[str, str]]) -> Transport:
-        """Begin a streamed answer; it ends with the kernel."""
-        if self.answer is None:
-            self._record(status, headers, None)
-            self._frame(self.given())
-        return _Stream(self)
-
-    async def put(self, data: bytes) -> None:
-        """Hand one chunk over, waiting while the client has too many unread ones.
-
-        Raises:
-            ProtocolClosedError: the client has hung up.
-        """
-        async with self._changed:
-            await self._changed.wait_for(self._has_room)
-            if self._gone.is_set():
-                raise ProtocolClosedError("the client has gone")
-            if data and self._sends:
-                self._chunks.append(data)
-            self._changed.notify_all()
-
-    def _has_room(self) -> bool:
-        return self._window is None or len(self._chunks) < self._window or self._gone.is_set()
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    # -- the client's side
-
-    def given(self) -> Answer:
-        """Return the answer; without one it is the empty 500 that granian sends."""
-        return self.answer or Answer(500, [("content-length", "0")], b"")
-
-    async def next_chunk(self) -> bytes | None:
-        """Return the next chunk, None after the last; raise what the kernel raised."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._chunks or self._ended)
-            chunk = self._chunks.popleft() if self._chunks else None
-            self._changed.notify_all()
-        if chunk is None and self._error is not None:
-            raise self._error
-        return chunk
-
-    async def rest(self) -> bytes:
-        """Return every chunk that was handed over."""
-        return b"".join(self._chunks)
-
-    async def hang_up(self) -> None:
-        """Leave: sends fail from now on, and whoever waits for it learns of it."""
-        self._gone.set()
-        await self._notify()
