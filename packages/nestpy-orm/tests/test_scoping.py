@@ -79,6 +79,24 @@ async def test_every_read_is_limited_to_what_the_actor_may_read(database, users,
     assert await mine.find_one((await row(users, "Cyd")).id) is None
 
 
+async def test_a_row_is_read_under_whichever_ability_is_in_force_however_many_there_were(database, users, tenants):
+    acme, globex = tenants
+    ada, cyd = await row(users, "Ada"), await row(users, "Cyd")
+    source = Source(None)
+    seen = Repository(shop.User, database, source)
+    theirs = {org.id: own(org, "read") for org in tenants}
+    for number in range(300):
+        source.rules = Rules({"read": Compare("age", "eq", number)})
+        assert await seen.find_one(ada.id) is None
+        for org, mine, foreign in ((acme, ada, cyd), (globex, cyd, ada)) if number % 50 == 0 else ():
+            source.rules = theirs[org.id]
+            assert (await seen.get(mine.id)).name == mine.name
+            assert await seen.find_one(foreign.id) is None
+            source.rules = None
+            assert (await seen.get(foreign.id)).name == foreign.name
+    assert len(seen._ready) <= 256
+
+
 async def test_rows_out_of_scope_are_neither_changed_nor_deleted(database, users, tenants):
     acme, _ = tenants
     cyd = await row(users, "Cyd")

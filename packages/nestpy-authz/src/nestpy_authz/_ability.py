@@ -129,6 +129,7 @@ class Decision:
     """
 
     __slots__ = (
+        "_condition",
         "_denials",
         "_entities",
         "_grants",
@@ -148,6 +149,7 @@ class Decision:
         self._subject = subject
         self._entities = entities
         self._told = False
+        self._condition: Condition | None = None
         self._grants = [rule for rule in rules if rule.allows]
         self._denials = [rule for rule in rules if not rule.allows and rule.fields is None]
         self._hiding = _by_fields([rule for rule in rules if not rule.allows and rule.fields is not None])
@@ -220,7 +222,12 @@ class Decision:
         return False
 
     def condition(self) -> Condition:
-        """Return the condition of a query."""
+        """Return the condition of a query: the same object each time, so that storage can keep what it makes of it."""
+        if self._condition is None:
+            self._condition = self._joined()
+        return self._condition
+
+    def _joined(self) -> Condition:
         for rule in self._rules:
             if rule.test is not None and not (rule.fields is not None and not rule.allows):
                 name = getattr(rule.test, "__name__", "a predicate")

@@ -113,12 +113,10 @@ class Repository(Batched[T]):
                 return None
             found: T = known.load(rows[0])
             return found if not self._relations else (await self._shown([found]))[0]
-        statement = Statement(self._dialect)
-        parts = [f"{known.key.sql} = {statement.value(stored)}", known.living]
-        parts.append(self._scope(condition, statement))
-        suffix = " FOR UPDATE" if lock and self._dialect == "postgres" else ""
-        sql = f"{self._select}{conjunction(parts)}{suffix}"
-        rows = await self._database.fetch(sql, statement.arguments, write=lock)
+        sql, arguments = self._one(stored, condition)
+        if lock and self._dialect == "postgres":
+            sql += " FOR UPDATE"
+        rows = await self._database.fetch(sql, arguments, write=lock)
         return (await self._shown(self._loaded(rows, action)))[0] if rows else None
 
     async def first(self, *where: Any, order: Sequence[str] = (), action: str = "read") -> T | None:

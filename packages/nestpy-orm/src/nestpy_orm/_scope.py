@@ -24,6 +24,8 @@ from .errors import FieldDeniedError
 T = TypeVar("T", bound=Table)
 
 EVERYTHING = All()
+_READY = 256
+"""Conditions whose statement each repository keeps: those of so many actors."""
 
 
 class Scoped(Generic[T]):
@@ -48,6 +50,7 @@ class Scoped(Generic[T]):
         mark = Statement(self._dialect).value(None)
         self._select = f"SELECT {known.columns} FROM {known.table}"
         self._select_one = f"{self._select} WHERE {known.key.sql} = {mark}{living}"
+        self._ready: dict[int, tuple[Any, str, list[Any]]] = {}
 
     # -- the ability
 
@@ -111,6 +114,18 @@ class Scoped(Generic[T]):
             raise DeniedError(Denial(DenialKind.FORBIDDEN, f"You may not {action} this."))
 
     # -- statements
+
+    def _one(self, key: Any, condition: Any) -> tuple[str, list[Any]]:
+        """Return the statement of one row under a condition; what was made of a condition is kept by its identity."""
+        ready = self._ready.get(id(condition))
+        if ready is None or ready[0] is not condition:
+            known, statement = self._entity, Statement(self._dialect)
+            parts = [f"{known.key.sql} = {statement.value(None)}", known.living, self._scope(condition, statement)]
+            ready = (condition, f"{self._select}{conjunction(parts)}", statement.arguments[1:])
+            if len(self._ready) >= _READY:
+                self._ready.clear()
+            self._ready[id(condition)] = ready
+        return ready[1], [key, *ready[2]]
 
     def _parts(self, where: tuple[Any, ...], action: str, statement: Statement) -> list[str]:
         parts = wheres(self._entity, self._database, statement, where)
