@@ -46,7 +46,8 @@ class SocketLimits(Record, frozen=True, kw_only=True):
         operations: that run at once; one more is answered with an error.
         queued_bytes: that wait for a client that does not read them; beyond, it is closed with 1008.
         patience: seconds that an operation leaves to the client, with each event, once a quarter of that waits.
-        lifetime: seconds until it is closed with 1001, so that the client connects, and is authorized, again; 0 for none.
+        lifetime: seconds until it is closed with 1001, so that the client connects, and is authorized, again; 0 for
+            none.
     """
 
     init_timeout: float = 10.0
