@@ -333,3 +333,15 @@ def test_a_url_that_no_redis_can_have_is_a_boot_error_which_does_not_repeat_it(u
     assert "1. Setting `schedule.url` must be a URL " in str(caught.value)
     assert "Hint: set `REDIS_URL` to `redis://:password@host:6379/0`" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_claim_that_the_client_sends_again_is_granted_again(redis_url: str) -> None:
+    store = RedisOccurrences(redis_url)
+    keys = ["nestpy:schedule:{job}:due:1", "nestpy:schedule:{job}:latest"]
+    assert [await store._claim(keys=keys, args=[1, 60_000, mark]) for mark in ("one", "one", "two", "one")] == [
+        1,
+        1,
+        0,
+        1,
+    ]
+    await store.close()

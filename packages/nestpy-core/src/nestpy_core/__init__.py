@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from ._actor import acting_as as acting_as, current_actor as current_actor
     from ._app import App as App
     from ._app_config import AppConfig as AppConfig
+    from ._batch import Batch as Batch
     from ._calls import Call as Call, CallKind as CallKind
     from ._clock import Clock as Clock
     from ._command import load_app as load_app
@@ -98,32 +99,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APP_FILTER", "APP_GUARD", "APP_INTERCEPTOR", "APP_PIPE", "Ability", "AbilitySource", "AccessError", "Actor", "All",
-    "AnyOf", "App", "AppConfig", "AppStatus", "Binding", "BootError", "CURRENT_TRACE", "Call", "CallKind", "Carrier",
-    "Clock", "CommitQueue", "Compare", "CompiledFunction", "Compiler", "Condition", "ConfigurationError", "Container",
-    "Context", "CycleError", "DefaultValue", "DefinitionError", "Denial", "DenialKind", "DeniedError", "DomainError",
-    "DuplicateProviderError", "DurableOccurrences", "DynamicModule", "Edge", "EdgeEntry", "Endpoint", "EndpointAnswer",
-    "EndpointRequest", "ExceptionFilter", "ExecutionContext", "Failure", "FailureKind", "Failures", "ForeignDecoder",
-    "FromContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker", "HealthIndicator",
-    "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "Lowercase", "MaskableSupport",
-    "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not", "NotProvidedError",
-    "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter", "ParameterOptions", "ParseArray",
-    "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID", "Pin", "Pipe", "PluginError",
-    "PooledTransport", "PostureError", "Problem", "Provider", "Record", "Reflector", "Relation", "SchemaSupport",
-    "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source", "StartError", "Token", "Trace",
-    "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate",
-    "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators", "attach_metadata",
-    "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config", "current_actor",
-    "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic", "extend_metadata", "failure_of",
-    "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app", "log_denial", "meta", "module",
-    "name_of", "needs_of", "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init",
-    "outgoing_trace", "provide", "provide_generic", "public", "reachable", "read_metadata", "running_unit", "setting",
-    "text_failures_of", "use_filters", "use_guards", "use_interceptors", "use_pipes",
+    "AnyOf", "App", "AppConfig", "AppStatus", "Batch", "Binding", "BootError", "CURRENT_TRACE", "Call", "CallKind",
+    "Carrier", "Clock", "CommitQueue", "Compare", "CompiledFunction", "Compiler", "Condition", "ConfigurationError",
+    "Container", "Context", "CycleError", "DefaultValue", "DefinitionError", "Denial", "DenialKind", "DeniedError",
+    "DomainError", "DuplicateProviderError", "DurableOccurrences", "DynamicModule", "Edge", "EdgeEntry", "Endpoint",
+    "EndpointAnswer", "EndpointRequest", "ExceptionFilter", "ExecutionContext", "Failure", "FailureKind", "Failures",
+    "ForeignDecoder", "FromContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker",
+    "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "Lowercase",
+    "MaskableSupport", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not",
+    "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter",
+    "ParameterOptions", "ParseArray", "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID",
+    "Pin", "Pipe", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Record", "Reflector",
+    "Relation", "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source",
+    "StartError", "Token", "Trace", "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError",
+    "Uppercase", "Validate", "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators",
+    "attach_metadata", "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config",
+    "current_actor", "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic",
+    "extend_metadata", "failure_of", "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app",
+    "log_denial", "meta", "module", "name_of", "needs_of", "on_application_bootstrap", "on_application_shutdown",
+    "on_module_destroy", "on_module_init", "outgoing_trace", "provide", "provide_generic", "public", "reachable",
+    "read_metadata", "running_unit", "setting", "text_failures_of", "use_filters", "use_guards", "use_interceptors",
+    "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
     "_actor": "acting_as current_actor",
     "_app": "App",
     "_app_config": "AppConfig",
+    "_batch": "Batch",
     "_calls": "Call CallKind",
     "_clock": "Clock",
     "_command": "load_app",

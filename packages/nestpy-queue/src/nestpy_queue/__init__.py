@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._actors import ActorCodec as ActorCodec
     from ._admin import QueueAdmin as QueueAdmin
-    from ._batch import Batch as Batch
     from ._config import QueueConfig as QueueConfig
     from ._context import JobContext as JobContext, RunningJob as RunningJob
     from ._durability import Durability as Durability
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ActorCodec", "Backoff", "Batch", "CarriedActor", "Consumer", "Durability", "Ending", "EnqueuedJob", "JobContext",
+    "ActorCodec", "Backoff", "CarriedActor", "Consumer", "Durability", "Ending", "EnqueuedJob", "JobContext",
     "JobOwner", "JobStatus", "JobStore", "JobType", "JobTypes", "Lane", "LeaseLostError", "Outcome", "PayloadError",
     "Priority", "Producers", "Queue", "QueueAdmin", "QueueConfig", "QueueCounts", "QueueEdge", "QueueError",
     "QueueIndicator", "QueueModule", "QueueWorker", "RedisStore", "Relay", "Reservation", "RetryError", "RunningJob",
@@ -46,7 +45,6 @@ __all__ = [
 _NAMES_OF_MODULES = {
     "_actors": "ActorCodec",
     "_admin": "QueueAdmin",
-    "_batch": "Batch",
     "_config": "QueueConfig",
     "_context": "JobContext RunningJob",
     "_durability": "Durability",

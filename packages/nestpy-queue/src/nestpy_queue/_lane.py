@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from nestpy_core import CompiledFunction, Record, ViolationsError, acting_as, fault
+from nestpy_core import Batch, CompiledFunction, Record, ViolationsError, acting_as, fault
 from nestpy_core.contracts import Actor
 
-from ._batch import Batch
 from ._context import DoneBeforeError, RunningJob
 from ._envelope import CarriedActor, Envelope, Seal
 from ._heart import Truce

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from nestpy_core import after_commit, current_actor, injectable, outgoing_trace, running_unit
+from nestpy_core import Batch, after_commit, current_actor, injectable, outgoing_trace, running_unit
 
 from ._actors import ActorCodec, carried
-from ._batch import Batch
 from ._config import QueueConfig
 from ._envelope import VERSION, Envelope, Seal, seal_of
 from ._relay import Relay

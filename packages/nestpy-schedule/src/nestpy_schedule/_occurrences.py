@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from nestpy_core import ConfigurationError
+from nestpy_core import Batch, ConfigurationError
 
 __all__ = ("MemoryOccurrences", "RedisOccurrences")
 
@@ -51,8 +53,11 @@ class MemoryOccurrences:
         """Do nothing."""
 
 
+# The client may send a claim again whose answer got lost: it is known by its mark.
 _CLAIM = """
-if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return 0 end
+if not redis.call('SET', KEYS[1], ARGV[3], 'NX', 'PX', ARGV[2]) then
+  return redis.call('GET', KEYS[1]) == ARGV[3] and 1 or 0
+end
 local known = redis.call('GET', KEYS[2])
 if not known or tonumber(known) < tonumber(ARGV[1]) then redis.call('SET', KEYS[2], ARGV[1]) end
 return 1
@@ -86,6 +91,7 @@ class RedisOccurrences:
         self._client: Any = redis.Redis(connection_pool=pool)
         self._prefix = prefix
         self._claim = self._client.register_script(_CLAIM)
+        self._claims = Batch(self._claim_all)
         self._hold = self._client.register_script(_HOLD)
         self._free = self._client.register_script(_FREE)
 
@@ -105,9 +111,19 @@ class RedisOccurrences:
 
     async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
         """Grant an occurrence to whoever asks first."""
-        micros = round(due.timestamp() * 1_000_000)
-        keys = [f"{self._prefix}:{{{key}}}:due:{micros}", f"{self._prefix}:{{{key}}}:latest"]
-        return bool(await self._claim(keys=keys, args=[micros, max(1, int(keep * 1000))]))
+        answer = await self._claims((key, round(due.timestamp() * 1_000_000), max(1, int(keep * 1000))))
+        if isinstance(answer, Exception):
+            raise answer
+        return bool(answer)
+
+    async def _claim_all(self, claims: Sequence[tuple[str, int, int]]) -> Sequence[int | Exception]:
+        # A thousand schedules that are due at once are five trips instead of a thousand.
+        async with self._client.pipeline(transaction=False) as pipe:
+            for key, micros, keep in claims:
+                keys = [f"{self._prefix}:{{{key}}}:due:{micros}", f"{self._prefix}:{{{key}}}:latest"]
+                await self._claim(keys=keys, args=[micros, keep, secrets.token_hex(8)], client=pipe)
+            answers: list[int | Exception] = await pipe.execute(raise_on_error=False)
+            return answers
 
     async def latest(self, key: str) -> datetime | None:
         """Return the latest occurrence that was granted."""
