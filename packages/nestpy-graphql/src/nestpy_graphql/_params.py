@@ -71,7 +71,7 @@ def checked(body: Any, config: GraphqlConfig) -> Params | list[Params]:
 
 def _one(body: Any) -> Params:
     try:
-        return msgspec.convert(body, Params)
+        return _asking(msgspec.convert(body, Params))
     except msgspec.ValidationError:
         pass
     words = {"query": "a text", "operationName": "a text", "variables": "an object", "extensions": "an object"}
@@ -99,7 +99,18 @@ def params_of_query(request: Request) -> Params:
             raise BadRequestError(f"`{name}` stands in the query string twice")
         if values and values[0]:
             found[name] = values[0] if name in ("query", "operationName") else _object(name, values[0])
-    return msgspec.convert(found, Params)
+    return _asking(msgspec.convert(found, Params))
+
+
+def _asking(found: Params) -> Params:
+    """Return what asks for something: a document, or one that extensions name.
+
+    Raises:
+        BadRequestError: it asks for nothing.
+    """
+    if found.query is None and not found.extensions:
+        raise BadRequestError("`query` is missing")
+    return found
 
 
 def _object(name: str, text: str) -> dict[str, Any] | None:

@@ -63,7 +63,9 @@ class GraphqlRuntime:
             suggestions=self._allowed(config.suggestions),
             cache_size=config.cached_documents,
         )
-        self.executor = Executor(composition.schema, composition.types.entities, documents, config.cached_documents)
+        self.executor = Executor(
+            composition.schema, composition.types.entities, documents, config.cached_documents, config.max_cost
+        )
 
     def _allowed(self, setting: bool | None) -> bool:  # noqa: FBT001  # a setting as it is
         return self.open if setting is None else setting
@@ -142,11 +144,27 @@ class GraphqlRuntime:
 
     async def _answer(self, asked: Params, request: Request, kind: str) -> Response | StreamResponse:
         if kind == STREAM:
+            if request.method != "POST":
+                self._check_reads(asked)
             return await self._stream(asked, request)
         result = await self._result(asked, request)
         media_type = GRAPHQL if kind == GRAPHQL else JSON
         status = 200 if kind != GRAPHQL or "data" in result else 400
         return Response(_encode(result), status, media_type=media_type)
+
+    def _check_reads(self, asked: Params) -> None:
+        """Refuse a mutation that a foreign page could send as the source of a stream.
+
+        Raises:
+            MethodNotAllowedError: it is one.
+        """
+        try:
+            source = self._source_of(asked.query, asked.extensions)
+            prepared = self.executor.prepare(source, asked.operation_name, asked.variables)
+        except RefusedDocument:
+            return  # which the stream tells
+        if prepared.kind == "mutation":
+            raise only_query()
 
     def _refused(self, error: HttpError, kind: str | None) -> Response:
         code = _CODES.get(error.status, "BAD_REQUEST")
@@ -160,7 +178,7 @@ class GraphqlRuntime:
             prepared = self.executor.prepare(source, asked.operation_name, asked.variables)
         except RefusedDocument as error:
             return refusal(error)
-        if prepared.kind != "query" and request.method == "GET":
+        if prepared.kind != "query" and request.method != "POST":  # a HEAD is a GET
             raise only_query()
         if prepared.kind == "subscription":
             return {"errors": [dict(STREAMS)]}
