@@ -10,6 +10,8 @@ import pytest
 from nestpy_testing import guards
 from nestpy_testing.guards import Package, run_blocks
 
+pytestmark = pytest.mark.timeout(120)
+
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
