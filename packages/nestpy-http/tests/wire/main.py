@@ -247,6 +247,7 @@ STRICT: dict[str, Any] = {
     "hosts": ("localhost", "*.example.com"),
     "cors_origins": ("https://app.example.com",),
     "request_timeout": 0.2,
+    "strict_json": True,
 }
 STATIC = HttpModule.serve_static("/assets", Path(__file__).parent / "assets")
 
