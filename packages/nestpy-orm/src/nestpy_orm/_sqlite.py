@@ -219,8 +219,9 @@ class SqliteDriver:
 
     async def close(self) -> None:
         self._closed = True
-        everyone = [*self._readers, self._writer]
-        for connection in self._readers:
+        readers = [*self._readers]  # one that closes leaves the set from its thread
+        everyone = [*readers, self._writer]
+        for connection in readers:
             connection.interrupt()
         closing = [asyncio.wrap_future(each.close()) for each in everyone]
         _, late = await asyncio.wait(closing, timeout=self._config.close_timeout)
