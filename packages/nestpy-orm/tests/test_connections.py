@@ -306,6 +306,7 @@ async def test_a_network_that_swallows_everything_fails_statements_in_time_and_h
     async with open_database(proxy.url, pool_size=2, **settings) as database:
         orgs = Repository(shop.Org, database)
         await orgs.create(name="Acme")
+        assert await orgs.count() == 1
         proxy.black_hole()
         started = time.monotonic()
         for _ in range(3):
