@@ -211,12 +211,13 @@ class ListPlan:
         is_list = value.__class__ is list or (is_iterable(value) and not isinstance(value, Mapping))
         if not is_list:
             raise TypeError(f"`{self._field.label}` gave no list")
-        if not hasattr(value, "__len__"):
-            value = list(value)
-        size = len(value)
+        rows: Any = value if hasattr(value, "__len__") else list(value)
+        size = len(rows)
         if self._limit is not None and size > self._limit:
             raise ValueError(f"`{self._field.label}` gave {size} items, more than the {self._limit} it declares")
-        return value if self._shown is None else readable(value, self._shown)
+        if self._cost:
+            run.spend(size * self._cost)
+        return rows if self._shown is None else readable(rows, self._shown)
 
     def complete(self, value: Any, run: Run, path: Path) -> list[Any]:
         """Return the data of items that lie ready."""

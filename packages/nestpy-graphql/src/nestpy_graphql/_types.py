@@ -117,7 +117,7 @@ class Types:
     def _enumeration(self, cls: type[enum.Enum]) -> GraphQLNamedType:
         if cls not in self.shown_as:
             self._claim(cls.__name__, cls)
-            self.shown_as[cls] = _Enumeration(cls)
+            self.shown_as[cls] = _Enumeration(cls)  # pyright: ignore[reportArgumentType]  # it sees the base's __new__
         return self.shown_as[cls]
 
     def _claim(self, name: str, owner: Any) -> None:
@@ -228,7 +228,8 @@ class Types:
     def _derived(self, cls: type) -> None:
         """Show what derives from an interface, however far."""
         # A class with slots is a copy; what it was made of is known by the same name, until it is collected.
-        for one in {_full_name(one): one for one in cls.__subclasses__()}.values():
+        derived: list[type] = cls.__subclasses__()
+        for one in {_full_name(known): known for known in derived}.values():
             if not getattr(one, "__parameters__", ()):
                 self._output(one, name_of(one))
             self._derived(one)
