@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -44,7 +44,7 @@ class Operation(Protocol):
         """Yield ``{"data": …, "errors": […], "extensions": …}`` for each result."""
         ...
 
-    async def aclose(self) -> None:
+    def aclose(self) -> Coroutine[Any, Any, None]:
         """End it, and what it reads from; an ended one is left alone."""
         ...
 
