@@ -129,6 +129,7 @@ bench: setup ## Compare NestPy with its peers: over HTTP, with rows of PostgreSQ
 	@test -n "$(ARGS)" || $(PY) benchmarks/run.py rows
 	@test -n "$(ARGS)" || $(PY) benchmarks/run.py queues
 	@test -n "$(ARGS)" || $(PY) benchmarks/run.py mcp
+	@test -n "$(ARGS)" || $(PY) benchmarks/run.py graphql
 
 .PHONY: bench-micro
 bench-micro: setup ## Measure boot, imports, memory and single calls

@@ -2,7 +2,7 @@
 
 Then measure what each optional feature costs; `--features` measures that alone, `--no-features` leaves it out.
 `make bench ARGS=queues` compares the queue with others, `make bench ARGS=rows` a row by id from PostgreSQL (W8), and
-`make bench ARGS=mcp` the calling of MCP tools; `make bench` alone ends with all three.
+`make bench ARGS=mcp` the calling of MCP tools, `make bench ARGS=graphql` GraphQL; `make bench` alone ends with all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+import graphql_calls
 import peers
 import queues
 import rows
@@ -131,6 +132,8 @@ def main() -> int:
         return queues.main(sys.argv[2:])
     if sys.argv[1:2] == ["rows"]:
         return rows.main(sys.argv[2:])
+    if sys.argv[1:2] == ["graphql"]:
+        return graphql_calls.main(sys.argv[2:])
     if sys.argv[1:2] == ["mcp"]:
         return tool_calls.main(sys.argv[2:])
     chosen, output = plan()

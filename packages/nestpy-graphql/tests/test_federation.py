@@ -136,7 +136,7 @@ async def test_the_subgraphs_schema_bears_its_keys_and_directives(subgraph):
         "  yearsOfEmployment: Int! @external",
         '  averageProductsCreatedPerYear: Int @requires(fields: "totalProductsCreated yearsOfEmployment")',
         "  deprecatedProduct(package: String!, sku: String!): DeprecatedProduct @deprecated(reason: ",
-        'extend schema @link(url: "https://myspecs.dev/myCustomDirective/v1.0", import: ["@custom"]) @composeDirective(',
+        'extend schema @link(url: "https://myspecs.dev/myCustomDirective/v1.0", import: ["@custom"])',
     ):
         assert line in sdl
 

@@ -65,7 +65,7 @@ def test_a_manifest_that_is_absent_or_wrong_fails_the_boot(tmp_path):
     for settings, start in (
         (
             {"persisted_manifest": str(tmp_path / "absent.json")},
-            "Setting `graphql.persisted_manifest` must be a file that can be read: No such file or directory\nHint: let",
+            "Setting `graphql.persisted_manifest` must be a file that can be read: No such file or directory\nHint:",
         ),
         ({"persisted_manifest": str(wrong)}, "Setting `graphql.persisted_manifest` is refused: the manifest gives"),
         ({"only_persisted": True}, "Setting `graphql.persisted_manifest` is refused: only persisted operations"),

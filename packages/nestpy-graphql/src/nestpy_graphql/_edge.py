@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from ._markers import FieldMarker, QueryMarker
 from ._persisted import Persisted, read_manifest
 from ._schema import Composition, RelationEntry
 from ._table import GraphqlTable
+
+_WAITS = re.compile(r"\b(?:await|async with|async for)\b")
 
 
 class GraphqlEdge:
@@ -61,8 +64,13 @@ class GraphqlEdge:
     def compile(self, compiler: Compiler) -> None:
         """Compile every field that a handler resolves."""
         for entry in self.composition.entries:
-            entry.function = compiler.handler(entry.handler, entry.marker, self._code(entry)).function
-            self.composition.fields[entry].extensions["nestpy_function"] = entry.function
+            compiled = compiler.handler(entry.handler, entry.marker, self._code(entry))
+            entry.function = compiled.function
+            extensions = self.composition.fields[entry].extensions
+            extensions["nestpy_function"] = entry.function
+            if not entry.marker.root and not _WAITS.search(compiled.source):
+                extensions["nestpy_call"] = at_once(entry.function)
+                extensions["nestpy_deferred"] = entry.deferred
         for entry in self.composition.references:
             entry.function = compiler.handler(entry.handler, entry.marker, self._code(entry)).function
         self._compile_service(compiler)
@@ -98,6 +106,7 @@ class GraphqlEdge:
             has_parent=entry.has_parent,
             part=entry.has_parent,
             confirms=entry.confirms,
+            deferred=entry.deferred,
         )
 
     def transport(self) -> None:
@@ -122,3 +131,18 @@ class RelationCode(FieldCode):
         """Return what the loader gives."""
         del out, pipes
         return {one.name: f"given[{one.name!r}]" for one in self.handler.parameters}
+
+
+def at_once(function: Any) -> Callable[[Any, Any, dict[str, Any]], Any]:
+    """Return what calls a compiled function that waits for nothing, and so needs no task."""
+
+    def call(request: Any, parent: Any, given: dict[str, Any]) -> Any:
+        running = function(request, parent, given)
+        try:
+            running.send(None)
+        except StopIteration as done:
+            return done.value
+        running.close()
+        raise RuntimeError(f"`{function.__name__}` waits, although it was compiled as if it did not")
+
+    return call

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -29,6 +30,7 @@ from ._shapes import without_metadata
 from .errors import TypeMappingError
 
 _STREAMS = (AsyncIterator, AsyncIterable, AsyncGenerator)
+_PROMISES = (Awaitable, asyncio.Future)
 ROOTS = ("Query", "Mutation", "Subscription")
 DEFAULT_FIRST, MAX_FIRST = 20, 100
 """Of a page of related rows."""
@@ -81,6 +83,11 @@ class Entry:
     def description(self) -> str:
         """What documents say of it."""
         return self.marker.description or description_of(self.handler.function)
+
+    @property
+    def deferred(self) -> bool:
+        """Whether the handler waits for nothing, and gives what has to be awaited."""
+        return not self.handler.is_async and get_origin(without_metadata(self.handler.returns)) in _PROMISES
 
     @property
     def streams(self) -> bool:
@@ -252,7 +259,7 @@ def _of_field(handler: Handler) -> Handler:
 def _result(returns: Any) -> Any:
     """Return what one result is: an event of a stream, or the result itself."""
     bare = without_metadata(returns)
-    return get_args(bare)[0] if get_origin(bare) in _STREAMS and get_args(bare) else returns
+    return get_args(bare)[0] if get_origin(bare) in (*_STREAMS, *_PROMISES) and get_args(bare) else returns
 
 
 def _maximum(hint: Any) -> int:

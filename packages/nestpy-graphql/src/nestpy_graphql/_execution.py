@@ -51,12 +51,15 @@ class Planned:
 class Executor:
     """Executes the operations of one app."""
 
-    def __init__(self, schema: GraphQLSchema, entities: Entities, documents: Documents, remembered: int) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, entities: Entities, documents: Documents, remembered: int, budget: int
+    ) -> None:
         self.schema = schema
         self._entities = entities
         self._documents = documents
         self._planned: OrderedDict[int, Planned] = OrderedDict()
         self._remembered = max(1, remembered)
+        self._budget = budget
 
     def prepare(self, source: str, operation_name: str | None, variables: Mapping[str, Any] | None) -> Prepared:
         """Return a checked operation.
@@ -106,7 +109,7 @@ class Executor:
     async def _events(self, events: Any, field: Any, run: Run) -> AsyncGenerator[Result, None]:
         try:
             async for event in events:
-                one = Run(run.request, run.variables)
+                one = Run(run.request, run.variables, self._budget)
                 run.request.forget()
                 try:
                     data: Any = {field.key: await field.event(event, one)}
@@ -125,7 +128,7 @@ class Executor:
         request.variables = variables.coerced
         if operation.name is not None:
             request.operation_name = operation.name.value
-        return Run(request, variables), self._plan(prepared, variables)
+        return Run(request, variables, self._budget), self._plan(prepared, variables)
 
     def _plan(self, prepared: Prepared, variables: VariableValues) -> ObjectPlan:
         planned = self._planned.get(id(prepared.operation))

@@ -35,6 +35,7 @@ class FieldCode:
         has_parent: bool,
         part: bool,
         confirms: bool = False,
+        deferred: bool = False,
     ) -> None:
         self.handler = handler
         self.name = name
@@ -48,6 +49,7 @@ class FieldCode:
         self._loaders = loaders
         self._has_parent = has_parent
         self._confirms = confirms
+        self._deferred = deferred
 
     def call(self, out: Source) -> str:
         """Write what tells instruments of the operation."""
@@ -107,7 +109,9 @@ class FieldCode:
 
     def shape(self, out: Source, call: str, handler: str) -> None:
         """Write the shaping of entities: those of a stream one by one."""
-        shaped = shaped_stream if inspect.isasyncgenfunction(self.handler.function) else shaped_result
+        shaped: Any = shaped_later if self._deferred else shaped_result
+        if inspect.isasyncgenfunction(self.handler.function):
+            shaped = shaped_stream
         entities = out.constant(self._entities, "entities")
         out.line(f"result = {out.constant(shaped, 'shaped')}(result, {entities}, {call}, {handler})")
 
@@ -150,6 +154,17 @@ def shaped_result(result: Any, entities: Entities, shape: Callable[[Any, Handler
     if result.__class__ is GraphQLError:
         return result
     return entities.shape(result, lambda value: shape(value, handler))
+
+
+def shaped_later(result: Any, entities: Entities, shape: Callable[[Any, Handler], Any], handler: Handler) -> Any:
+    """Return what a loader will give with its entities as the mask shows them."""
+    if not inspect.isawaitable(result):
+        return shaped_result(result, entities, shape, handler)
+
+    async def later() -> Any:
+        return shaped_result(await result, entities, shape, handler)
+
+    return later()
 
 
 def shaped_stream(result: Any, entities: Entities, shape: Callable[[Any, Handler], Any], handler: Handler) -> Any:

@@ -38,7 +38,8 @@ class IntrospectedField(PlannedField):
         self.nodes = nodes
         self.definition = None
         self.get = lambda _source: True
-        self.function = None
+        self.function = self.call = None
+        self.deferred = False
         self.given = None
         self.nested = False
         self.nullable = True

@@ -8,8 +8,10 @@ completed without a task or a coroutine (specification, October 2021, section 6)
 from __future__ import annotations
 
 import asyncio
+from asyncio import isfuture
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from inspect import isawaitable
 from typing import Any
 
 from graphql import (
@@ -51,11 +53,12 @@ class Run:
         errors: as the response holds them.
     """
 
-    __slots__ = ("errors", "request", "variables")
+    __slots__ = ("_budget", "_left", "errors", "request", "variables")
 
-    def __init__(self, request: GraphqlRequest, variables: VariableValues) -> None:
+    def __init__(self, request: GraphqlRequest, variables: VariableValues, budget: int) -> None:
         self.request = request
         self.variables = variables
+        self._budget = self._left = budget
         self.errors: list[dict[str, Any]] = []
 
     def fail(self, error: Exception, field: PlannedField, path: Path, *, nullable: bool) -> Any:
@@ -69,6 +72,19 @@ class Run:
         if not nullable:
             raise BUBBLE
         return None
+
+    def spend(self, cost: int) -> None:
+        """Count what the items of a list cost: what was checked before took lists to be as long as they may be.
+
+        Raises:
+            GraphQLError: it is more than any operation may cost.
+        """
+        self._left -= cost
+        if self._left < 0:
+            raise GraphQLError(
+                f"The operation resolves more than the {self._budget} fields that are allowed",
+                extensions={"code": "LIMIT_EXCEEDED", "limit": "max_cost", "allowed": self._budget},
+            )
 
 
 def listed(path: Path) -> list[Any]:
@@ -89,6 +105,8 @@ class PlannedField:
         nodes: where the document selects it.
         get: what reads it from its parent; None where a function resolves it.
         function: the compiled function; None where a getter reads it.
+        call: the same where it never waits: called at once.
+        deferred: whether what it gives has to be awaited: what a loader gave it.
         given: its arguments; None where they depend on variables.
         nested: whether these hold lists or objects, which each call gets its own of.
         complete: what makes data of its value.
@@ -98,7 +116,9 @@ class PlannedField:
 
     __slots__ = (
         "awaits",
+        "call",
         "complete",
+        "deferred",
         "definition",
         "function",
         "get",
@@ -116,6 +136,8 @@ class PlannedField:
         self.nodes = nodes
         self.definition: Any = definition  # None for ``__typename``
         self.function: Any = definition.extensions.get("nestpy_function")
+        self.call: Any = definition.extensions.get("nestpy_call")
+        self.deferred: bool = definition.extensions.get("nestpy_deferred", False)
         self.get: Callable[[Any], Any] | None = definition.extensions.get("nestpy_get")
         if self.function is None and self.get is None:
             self.get = default_getter(nodes[0].name.value)
@@ -162,20 +184,60 @@ class PlannedField:
             return run.fail(error, self, path, nullable=self.nullable)
 
     @property
+    def cost(self) -> int:
+        """What one call of it counts."""
+        return 0 if self.definition is None else int(self.definition.extensions.get("nestpy_cost", 1))
+
+    @property
     def is_async(self) -> bool:
         """Whether resolving and completing it has to be awaited."""
-        return self.function is not None or self.awaits
+        return (self.function is not None and self.call is None) or self.deferred or self.awaits
+
+    def begin(self, source: Any, run: Run) -> Any:
+        """Return what `call` gives; where that has to be awaited, a future.
+
+        Raises:
+            Exception: it stood in the place of the value.
+        """
+        value = self.call(run.request, source, self.arguments(run))
+        if isinstance(value, Exception):
+            raise value
+        if self.deferred and not isfuture(value) and isawaitable(value):
+            return asyncio.ensure_future(value)
+        return value
 
     async def resolve(self, source: Any, run: Run, path: Path) -> Any:
         """Return its data."""
         try:
-            if self.function is not None:
+            if self.call is not None:
+                value = self.begin(source, run)
+                value = await value if isfuture(value) else value
+            elif self.function is not None:
                 value = await self.function(run.request, source, self.arguments(run))
             else:
                 value = self.get(source)  # type: ignore[misc]  # one of both is there
             return await self.finish(value, run, path)
         except Exception as error:  # noqa: BLE001  # it becomes an error of the response
             return run.fail(error, self, path, nullable=self.nullable)
+
+    async def settle(self, value: Any, run: Run, path: Path) -> Any:
+        """Return the data of a value that was awaited, or of the exception in its place."""
+        try:
+            return await self.finish(value, run, path)
+        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            return run.fail(error, self, path, nullable=self.nullable)
+
+    def settle_now(self, value: Any, run: Run, path: Path) -> Any:
+        """Do the same where completing needs no waiting; a `Bubble` stands for what went on at the parent."""
+        try:
+            if isinstance(value, Exception):
+                raise value
+            return self.absent(run, path) if value is None else self.complete(value, run, path)
+        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            try:
+                return run.fail(error, self, path, nullable=self.nullable)
+            except Bubble:
+                return BUBBLE
 
     async def finish(self, value: Any, run: Run, path: Path) -> Any:
         """Return the data of a value; an exception in its place is raised."""
@@ -225,7 +287,8 @@ class TypeName(PlannedField):
         self.nodes = nodes
         self.definition = None
         self.get = lambda _source: name
-        self.function = None
+        self.function = self.call = None
+        self.deferred = False
         self.nullable = False
         self.complete = _nothing
         self.awaits = False
@@ -258,7 +321,7 @@ class ObjectPlan:
         found: dict[str, Any] = {}
         for key, get, complete, field in self._sync:
             try:
-                value = get(source)  # type: ignore[misc]  # these have a getter
+                value = get(source) if get is not None else field.begin(source, run)
                 if value is None:
                     found[key] = field.absent(run, (path, key))
                 else:

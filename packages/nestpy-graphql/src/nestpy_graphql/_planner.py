@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from asyncio import isfuture
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -173,7 +174,11 @@ class Planner:
         objects = None
         if awaits and isinstance(inner, GraphQLObjectType):
             objects = self.object(inner, _selections(field))
-        plan = ListPlan(field, complete, objects, rows, nullable=not isinstance(kind, GraphQLNonNull))
+        cost = 0
+        if isinstance(inner, GraphQLObjectType):
+            chosen = objects or self.object(inner, _selections(field))
+            cost = 1 + sum(one.cost for one in chosen.fields)
+        plan = ListPlan(field, complete, objects, rows, nullable=not isinstance(kind, GraphQLNonNull), cost=cost)
         return (plan.complete_async if awaits else plan.complete), awaits
 
     def _support(self, kind: GraphQLObjectType) -> Any:
@@ -183,7 +188,7 @@ class Planner:
 class ListPlan:
     """What one operation selects of the items of a list."""
 
-    __slots__ = ("_complete", "_field", "_limit", "_nullable", "_objects", "_shown")
+    __slots__ = ("_complete", "_cost", "_field", "_limit", "_nullable", "_objects", "_shown")
 
     def __init__(
         self,
@@ -193,15 +198,17 @@ class ListPlan:
         shown: Callable[[Any], Shown] | None,
         *,
         nullable: bool,
+        cost: int,
     ) -> None:
         self._field = field
         self._complete = complete
         self._objects = objects
         self._shown = shown
         self._nullable = nullable
+        self._cost = cost
         self._limit: int | None = field.definition.extensions.get("nestpy_items")
 
-    def _items(self, value: Any) -> Any:
+    def _items(self, value: Any, run: Run) -> Any:
         """Return the items of a list, without those that the actor may not read.
 
         Raises:
@@ -222,7 +229,7 @@ class ListPlan:
     def complete(self, value: Any, run: Run, path: Path) -> list[Any]:
         """Return the data of items that lie ready."""
         complete, found = self._complete, []
-        for index, item in enumerate(self._items(value)):
+        for index, item in enumerate(self._items(value, run)):
             try:
                 found.append(self._absent(run, (path, index)) if item is None else complete(item, run, (path, index)))
             except Exception as error:  # noqa: BLE001  # it becomes an error of the response
@@ -233,7 +240,9 @@ class ListPlan:
         """Return the data of items that wait, side by side."""
         if self._objects is not None:
             return await self._complete_objects(self._objects, value, run, path)
-        found = await gathered([self._item(item, run, (path, index)) for index, item in enumerate(self._items(value))])
+        found = await gathered(
+            [self._item(item, run, (path, index)) for index, item in enumerate(self._items(value, run))]
+        )
         if BUBBLE in found:
             raise BUBBLE
         return found
@@ -243,7 +252,8 @@ class ListPlan:
         found: list[Any] = []
         waiting: list[Any] = []
         owners: list[tuple[int, str]] = []
-        for index, item in enumerate(self._items(value)):
+        deferred: list[tuple[int, PlannedField, Any, Path]] = []
+        for index, item in enumerate(self._items(value, run)):
             place = (path, index)
             try:
                 found.append(self._absent(run, place) if item is None else plan.begin(item, run, place))
@@ -251,9 +261,17 @@ class ListPlan:
                 found.append(self._failed(error, run, place, waiting))
                 continue
             for field in plan.waiting if item is not None else ():
-                waiting.append(field.resolve(item, run, (place, field.key)))
-                owners.append((index, field.key))
-        for (index, key), data in zip(owners, await gathered(waiting), strict=True):
+                spot = (place, field.key)
+                if not field.deferred:
+                    waiting.append(field.resolve(item, run, spot))
+                    owners.append((index, field.key))
+                    continue
+                try:
+                    deferred.append((index, field, field.begin(item, run), spot))
+                except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+                    deferred.append((index, field, error, spot))
+        filled = list(zip(owners, await gathered(waiting), strict=True))
+        for (index, key), data in (*filled, *await settled(deferred, run)):
             if data is not BUBBLE:
                 if found[index] is not None:
                     found[index][key] = data
@@ -281,6 +299,30 @@ class ListPlan:
     def _absent(self, run: Run, path: Path) -> Any:
         if not self._nullable:
             self._field.refuse_null(run, path)
+
+
+async def settled(deferred: list[tuple[int, PlannedField, Any, Path]], run: Run) -> list[tuple[tuple[int, str], Any]]:
+    """Return the data of what futures give: all of them wait for the same loader, so one after the other is enough."""
+    found: list[tuple[tuple[int, str], Any]] = []
+    later: list[Any] = []
+    for index, field, future, path in deferred:
+        try:
+            value = await future if isfuture(future) else future
+        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            value = error
+        if field.awaits:
+            later.append(field.settle(value, run, path))
+            found.append(((index, field.key), None))
+        else:
+            found.append(((index, field.key), field.settle_now(value, run, path)))
+    if later:
+        data = await gathered(later)
+        waits = iter(data)
+        return [
+            (key, next(waits) if field.awaits else one)
+            for (key, one), (_, field, _, _) in zip(found, deferred, strict=True)
+        ]
+    return found
 
 
 def readable(rows: Any, shown: Callable[[Any], Shown]) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any, get_origin
 
 from graphql import (
@@ -57,7 +58,12 @@ class RelationEntry:
         return f"{self.relation.entity.__name__}.{camel(self.relation.name)}"
 
     async def resolve(self, request: Any, source: Any, given: dict[str, Any]) -> Any:
-        """Load what the parent's key leads to, with those of its siblings."""
+        """Return, once it is loaded, what the parent's key leads to."""
+        found = self.load(request, source, given)
+        return await found if isawaitable(found) else found
+
+    def load(self, request: Any, source: Any, given: dict[str, Any]) -> Any:
+        """Return what the parent's key leads to, loaded with those of its siblings: a future, or nothing at once."""
         relation, many = self.relation, self.relation.kind == "many"
         data = source.data if source.__class__ is Shown else source
         key = None
@@ -69,8 +75,7 @@ class RelationEntry:
         after = given.get("after")
         asked = {"first": first, "after": after} if many else {}
         loader = request.loader((relation, first, after) if many else relation, self._load(request, asked))
-        found = await loader.load(key)
-        return Page(items=[]) if found is None and many else found
+        return loader.load(key)
 
     def _load(self, request: Any, asked: dict[str, Any]) -> Callable[[list[Any]], Any]:
         async def load(keys: list[Any]) -> Any:
@@ -256,7 +261,8 @@ class Composition:
             extensions["nestpy_directives"] = marker.directives
 
         async def resolve(source: Any, info: Any, **given: Any) -> Any:
-            return await entry.function(info.context, source, given)
+            found = await entry.function(info.context, source, given)
+            return await found if isawaitable(found) else found
 
         found = GraphQLField(
             self.types.of_result(entry.returns, label),
@@ -279,7 +285,12 @@ class Composition:
             ),
             "after": GraphQLArgument(GraphQLString, description="The `next` of the page before."),
         }
-        extensions: dict[str, Any] = {"nestpy_cost": 1, "nestpy_function": one.resolve}
+        extensions: dict[str, Any] = {
+            "nestpy_cost": 1,
+            "nestpy_function": one.resolve,
+            "nestpy_call": one.load,
+            "nestpy_deferred": True,
+        }
         if many:
             extensions["nestpy_size"] = ("first", DEFAULT_FIRST, MAX_FIRST)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ariadne
+import ariadne.exceptions
 from graphql import (
     DocumentNode,
     GraphQLError,
