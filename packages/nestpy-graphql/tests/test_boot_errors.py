@@ -1,5 +1,6 @@
 """What is wrong with resolvers and types is told before anything is constructed, with the edit to make."""
 
+import enum
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -61,8 +62,10 @@ def test_two_owners_of_one_operation_are_named(refused):
         def somebody(self) -> User: ...
 
     assert refused(Fine, Other) == [
-        ("`Fine.user` and `Other.somebody` are both the field `Query.user`.\n"
-        "   Hint: give one of them another name, or leave one out")
+        (
+            "`Fine.user` and `Other.somebody` are both the field `Query.user`.\n"
+            "   Hint: give one of them another name, or leave one out"
+        )
     ]
 
 
@@ -78,8 +81,10 @@ def test_two_owners_of_one_field_are_named(refused):
         def years(self, user: User) -> int: ...
 
     assert refused(Fine, Some, Others) == [
-        ("`Some.age` and `Others.years` are both the field `User.age`.\n"
-        "   Hint: give one of them another name, or leave one out")
+        (
+            "`Some.age` and `Others.years` are both the field `User.age`.\n"
+            "   Hint: give one of them another name, or leave one out"
+        )
     ]
 
 
@@ -122,6 +127,29 @@ def test_types_that_graphql_does_not_have_are_named_with_their_place(refused):
     ])  # fmt: skip
 
 
+def test_an_enumeration_of_other_values_is_shown_but_not_taken(refused, app_of):
+    class Pair(enum.Enum):
+        FIRST = (1, 2)
+
+    @resolver()
+    class Shown:
+        @query()
+        def pair(self) -> Pair: ...
+
+    @resolver()
+    class Taken:
+        @query()
+        def taken(self, pairs: list[Pair]) -> int: ...
+
+    app_of(Shown)
+    assert refused(Taken) == [
+        (
+            "`Taken.taken(pairs)` is `Pair`, whose values are neither all texts nor all integers.\n"
+            "   Hint: give its members such values, or take another argument"
+        )
+    ]
+
+
 def test_a_field_belongs_to_a_type(refused):
     @resolver()
     class Loose:
@@ -147,8 +175,10 @@ def test_a_field_of_a_type_that_nothing_returns_is_told(refused):
         def size(self, org: Org) -> int: ...
 
     assert refused(Fine, Orgs) == [
-        ("`Orgs.size` is a field of `Org`, which no operation returns.\n"
-        "   Hint: return it from a `@query`, or leave the field out")
+        (
+            "`Orgs.size` is a field of `Org`, which no operation returns.\n"
+            "   Hint: return it from a `@query`, or leave the field out"
+        )
     ]
 
 
@@ -159,8 +189,10 @@ def test_a_schema_without_a_query_is_refused(refused):
         def change(self) -> int: ...
 
     assert refused(Root) == [
-        ("The schema has no query, which GraphQL asks of every schema.\n"
-        "   Hint: decorate a method of a `@resolver()` class with `@query()`")
+        (
+            "The schema has no query, which GraphQL asks of every schema.\n"
+            "   Hint: decorate a method of a `@resolver()` class with `@query()`"
+        )
     ]
 
 
@@ -186,10 +218,14 @@ def test_subscriptions_yield_and_nothing_else_does(refused):
             yield 1
 
     assert sorted(refused(Fine, Root)) == [
-        ("`Root.often` is decorated with `@query`, which is for functions that return.\n"
-        "   Hint: return the result, or decorate it with `@subscription()`"),
-        ("`Root.once` is decorated with `@subscription`, which is for async generators.\n"
-        "   Hint: write `async def` with `yield`, and `-> AsyncIterator[Event]`"),
+        (
+            "`Root.often` is decorated with `@query`, which is for functions that return.\n"
+            "   Hint: return the result, or decorate it with `@subscription()`"
+        ),
+        (
+            "`Root.once` is decorated with `@subscription`, which is for async generators.\n"
+            "   Hint: write `async def` with `yield`, and `-> AsyncIterator[Event]`"
+        ),
     ]
 
 
@@ -208,8 +244,10 @@ def test_two_types_of_one_name_are_told_with_their_modules(refused):
         def other(self) -> second: ...
 
     assert refused(Fine, Root) == [
-        (f"Two types are called `User`: `{__name__}.User` and `{__name__}.{second.__qualname__}`.\n"
-        "   Hint: give one class another name")
+        (
+            f"Two types are called `User`: `{__name__}.User` and `{__name__}.{second.__qualname__}`.\n"
+            "   Hint: give one class another name"
+        )
     ]
 
 
@@ -266,8 +304,10 @@ def test_an_annotation_that_cannot_be_read_is_named_with_its_class(refused):
         def broken(self) -> Broken: ...
 
     assert refused(Root) == [
-        ("`Broken` has an annotation that cannot be read: name 'Nowhere' is not defined.\n"
-        "   Hint: define or import the name in the module of the class, not in a function or under `TYPE_CHECKING`")
+        (
+            "`Broken` has an annotation that cannot be read: name 'Nowhere' is not defined.\n"
+            "   Hint: define or import the name in the module of the class, not in a function or under `TYPE_CHECKING`"
+        )
     ]
 
 
@@ -284,8 +324,10 @@ def test_a_loader_that_nobody_makes_is_told(refused):
         async def boss(self, user: User, users: Loader[str, User]) -> User: ...
 
     assert refused(Fine, Fields, Users) == [
-        ("`Fields.boss(users)` is `Loader[str, User]`, and no `@dataloader` of the app loads that.\n"
-        "   Hint: decorate a service's method `(self, keys: list[Key]) -> dict[Key, Value]` with `@dataloader`")
+        (
+            "`Fields.boss(users)` is `Loader[str, User]`, and no `@dataloader` of the app loads that.\n"
+            "   Hint: decorate a service's method `(self, keys: list[Key]) -> dict[Key, Value]` with `@dataloader`"
+        )
     ]
 
 
@@ -306,8 +348,10 @@ def test_a_loader_that_two_make_is_told_and_one_may_be_named(refused, app_of):
         async def boss(self, user: User, users: Annotated[Loader[int, User], More.by_id]) -> User: ...
 
     assert refused(Fine, Fields, Users, More) == [
-        ("`Fields.boss(users)` is `Loader[int, User]`, which `Users.by_id` and `More.by_id` load.\n"
-        "   Hint: say which: `Annotated[Loader[int, User], Users.by_id]`")
+        (
+            "`Fields.boss(users)` is `Loader[int, User]`, which `Users.by_id` and `More.by_id` load.\n"
+            "   Hint: say which: `Annotated[Loader[int, User], Users.by_id]`"
+        )
     ]
     app_of(Fine, Named, Users, More)
 
@@ -324,8 +368,10 @@ def test_a_loader_of_a_request_scoped_service_is_refused(refused):
         async def boss(self, user: User, users: Loader[int, User]) -> User: ...
 
     assert refused(Fine, Fields, PerRequest) == [
-        ("`Fields.boss(users)` loads with `PerRequest`, which is no singleton.\n"
-        "   Hint: make the service a singleton; the keys say what differs from call to call")
+        (
+            "`Fields.boss(users)` loads with `PerRequest`, which is no singleton.\n"
+            "   Hint: make the service a singleton; the keys say what differs from call to call"
+        )
     ]
 
 
@@ -336,8 +382,10 @@ def test_a_dataloader_takes_keys_and_returns_a_mapping(refused):
         async def by_id(self, keys: list[int]) -> list[User]: ...
 
     assert refused(Fine, Wrong) == [
-        ("`Wrong.by_id` is decorated with `@dataloader` and takes or returns something else.\n"
-        "   Hint: write `(self, keys: list[Key]) -> dict[Key, Value]`")
+        (
+            "`Wrong.by_id` is decorated with `@dataloader` and takes or returns something else.\n"
+            "   Hint: write `(self, keys: list[Key]) -> dict[Key, Value]`"
+        )
     ]
 
 

@@ -350,6 +350,8 @@ class Types:
             return _nullable_type(self.input(hint, label))
         known = self._known(hint)
         if known is not None:
+            if isinstance(known, _Enumeration):
+                _check_decodable(known.of_class, label)
             return known
         item = _item_of(hint)
         if item is not None:
@@ -419,14 +421,28 @@ class _Enumeration(GraphQLEnumType):
     def __init__(self, cls: type[enum.Enum]) -> None:
         values = {name: GraphQLEnumValue(member.value) for name, member in cls.__members__.items()}
         super().__init__(cls.__name__, values, description=description_of(cls) or None)
-        self._of_class = cls
+        self.of_class = cls
         self.serialize = self.coerce_output_value  # type: ignore[method-assign]  # its former name, which may be asked
 
     def coerce_output_value(self, output_value: Any) -> str:
         """Return the name of a value."""
         if isinstance(output_value, enum.Enum):
             return output_value.name
-        return self._of_class(output_value).name
+        return self.of_class(output_value).name
+
+
+def _check_decodable(cls: type[enum.Enum], label: str) -> None:
+    """Refuse, as an argument, an enumeration whose members msgspec does not find by their values.
+
+    Raises:
+        TypeMappingError: it is one.
+    """
+    values = [member.value for member in cls]
+    if not any(all(isinstance(value, kind) for value in values) for kind in (str, int)):
+        raise TypeMappingError(
+            f"`{label}` is `{name_of(cls)}`, whose values are neither all texts nor all integers.",
+            "give its members such values, or take another argument",
+        )
 
 
 def _item_of(hint: Any) -> Any:
