@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.timeout(180)
+
 HERE = Path(__file__).parent / "audited"
 SDL = "type Mutation {\n  change: String!\n}\n\ntype Query {\n  hello: String!\n}\n"
 
