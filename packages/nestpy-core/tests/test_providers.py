@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import gc
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, ClassVar, NamedTuple, Protocol
@@ -193,6 +195,32 @@ async def test_a_filtered_failure_still_rolls_the_session_back():
     async with calling(Host, provide(NAME, use_factory=session, scope=Scope.REQUEST)) as send:
         assert await send("fail") == "calm"
     assert log == ["rolled back"]
+
+
+async def test_what_a_failed_call_held_is_gone_with_it_and_waits_for_no_collector():
+    held = []
+
+    class Session: ...
+
+    def session() -> Iterator[Session]:
+        made = Session()
+        held.append(weakref.ref(made))
+        with contextlib.suppress(ValueError):
+            yield made
+
+    @station
+    class Host:
+        @on_line("fail")
+        def fail(self, session: Inject[Session]) -> None:
+            raise ValueError
+
+    async with calling(Host, provide(Session, use_factory=session, scope=Scope.REQUEST)) as send:
+        gc.disable()
+        try:
+            assert (await send("fail")).why == "ValueError"
+            assert [reference() for reference in held] == [None]
+        finally:
+            gc.enable()
 
 
 async def test_a_failing_clean_up_of_a_call_is_logged_and_the_answer_stands(caplog):

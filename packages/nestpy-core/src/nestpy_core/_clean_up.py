@@ -74,4 +74,9 @@ class CleanUp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.failure = error or self.failure
-        await self.close()
+        try:
+            await self.close()
+        finally:
+            # Its traceback holds the frame that holds this object: what stands there, a connection for one, would
+            # stay until the collector finds the circle.
+            self.failure = None
