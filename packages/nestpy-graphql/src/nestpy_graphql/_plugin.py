@@ -67,4 +67,4 @@ def nestpy_client(app: App) -> tuple[str, GraphqlTestClient] | None:
     from ._client import GraphqlTestClient
     from ._endpoints import shape_of
 
-    return "graphql", GraphqlTestClient(HttpClient(app.__rsgi__), shape_of(app.graph).path)
+    return "graphql", GraphqlTestClient(HttpClient(app.__rsgi__, asgi=app), shape_of(app.graph).path)
