@@ -1,4 +1,5 @@
 from auth import SCHEMES, ApiKeyGuard
+from directory import DirectoryModule
 from example_db import MIGRATIONS, seed
 from orgs import OrgsModule
 from policy import Policy
@@ -12,7 +13,6 @@ from nestpy_http import HttpModule
 from nestpy_openapi import OpenApiModule
 from nestpy_orm import OrmModule
 from nestpy_telemetry import TelemetryModule
-from tools import ToolsModule
 
 
 @module(
@@ -26,7 +26,7 @@ from tools import ToolsModule
         GraphqlModule,
         OrgsModule,
         UsersModule,
-        ToolsModule,
+        DirectoryModule,
     ],
     providers=[provide(APP_GUARD, use_class=ApiKeyGuard, multi=True)],
 )

@@ -106,18 +106,24 @@ def test_a_field_that_nobody_resolves_fails_the_boot():
     assert problems_of(
         LegacyResolver, UserResolver, sdl=(f"{LANGUAGE}\nextend type Query {{ lostAndFound: Int }}",)
     ) == [
-        "`Query.lostAndFound` stands in schema language and is resolved by nobody.\n"
-        "Hint: decorate a method `lost_and_found` with `@query()`"
+        (
+            "`Query.lostAndFound` stands in schema language and is resolved by nobody.\n"
+            "Hint: decorate a method `lost_and_found` with `@query()`"
+        )
     ]
 
 
 def test_arguments_that_differ_fail_the_boot():
     sdl = LANGUAGE.replace("legacy(id: ID!)", "legacy(key: ID!)")
     assert problems_of(LegacyResolver, UserResolver, sdl=(sdl,)) == [
-        "`Query.legacy` has the argument `key`, which `LegacyResolver.legacy` does not take.\n"
-        "Hint: take a parameter `key`",
-        "`LegacyResolver.legacy` takes `id`, which `Query.legacy` in schema language has not.\n"
-        "Hint: write the argument `id` there, or give the parameter a default",
+        (
+            "`Query.legacy` has the argument `key`, which `LegacyResolver.legacy` does not take.\n"
+            "Hint: take a parameter `key`"
+        ),
+        (
+            "`LegacyResolver.legacy` takes `id`, which `Query.legacy` in schema language has not.\n"
+            "Hint: write the argument `id` there, or give the parameter a default"
+        ),
     ]
 
 
@@ -141,6 +147,8 @@ def test_a_resolver_of_a_type_that_no_text_defines_fails_the_boot():
             return "name"
 
     assert problems_of(Absent, sdl=()) == [
-        "`Absent.name` is a field of `Absent`, which no operation returns.\n"
-        "Hint: return it from a `@query`, or leave the field out"
+        (
+            "`Absent.name` is a field of `Absent`, which no operation returns.\n"
+            "Hint: return it from a `@query`, or leave the field out"
+        )
     ]
