@@ -41,7 +41,8 @@ class Bubble(Exception):  # noqa: N818  # no error: one was recorded, and the pa
     """A null stands where none may: the nearest parent that may be null is."""
 
 
-BUBBLE = Bubble()
+BUBBLE = object()
+"""Stands in the place of a value whose making ended in a `Bubble`: an exception that was kept would gather frames."""
 
 
 class Run:
@@ -70,7 +71,7 @@ class Run:
         if not isinstance(error, Bubble):
             self.errors.append(formatted(failure_of(error, field.label), listed(path), field.nodes))
         if not nullable:
-            raise BUBBLE
+            raise Bubble
         return None
 
     def spend(self, cost: int) -> None:
@@ -228,7 +229,7 @@ class PlannedField:
             return run.fail(error, self, path, nullable=self.nullable)
 
     def settle_now(self, value: Any, run: Run, path: Path) -> Any:
-        """Do the same where completing needs no waiting; a `Bubble` stands for what went on at the parent."""
+        """Do the same where completing needs no waiting; `BUBBLE` stands for what went on at the parent."""
         try:
             if isinstance(value, Exception):
                 raise value
@@ -341,7 +342,7 @@ class ObjectPlan:
         values = await gathered([field.resolve(source, run, (path, field.key)) for field in waiting])
         for field, value in zip(waiting, values, strict=True):
             if value is BUBBLE:
-                raise BUBBLE
+                raise Bubble
             found[field.key] = value
         return found
 
@@ -362,7 +363,7 @@ class ObjectPlan:
 
 
 async def gathered(coroutines: list[Any]) -> list[Any]:
-    """Return what coroutines return, run side by side; a `Bubble` stands in the place of what raised one.
+    """Return what coroutines return, run side by side; `BUBBLE` stands in the place of what raised a `Bubble`.
 
     Tasks are awaited one after the other: all but the slowest have then ended, which costs no callback. When this is
     cancelled, all of them are, and have ended when it returns.

@@ -61,6 +61,7 @@ class Planner:
         self._fragments = fragments
         self._conditions = conditions
         self._operation: OperationDefinitionNode | None = None
+        self._objects_made: dict[tuple[Any, ...], ObjectPlan] = {}
 
     def root(self, operation: OperationDefinitionNode) -> ObjectPlan:
         """Return the plan of the operation's own fields."""
@@ -71,7 +72,13 @@ class Planner:
         return self.object(kind, [operation.selection_set])
 
     def object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> ObjectPlan:
-        """Return the plan of what is selected of an object type."""
+        """Return the plan of what is selected of an object type, made once: a list asks for it twice at each level."""
+        made = (kind.name, *map(id, selections))
+        if made not in self._objects_made:
+            self._objects_made[made] = self._object(kind, selections)
+        return self._objects_made[made]
+
+    def _object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> ObjectPlan:
         grouped: dict[str, list[FieldNode]] = {}
         seen: set[str] = set()
         for selection in selections:
@@ -244,7 +251,7 @@ class ListPlan:
             [self._item(item, run, (path, index)) for index, item in enumerate(self._items(value, run))]
         )
         if BUBBLE in found:
-            raise BUBBLE
+            raise Bubble
         return found
 
     async def _complete_objects(self, plan: ObjectPlan, value: Any, run: Run, path: Path) -> list[Any]:
@@ -278,7 +285,7 @@ class ListPlan:
             elif self._nullable:
                 found[index] = None
             else:
-                raise BUBBLE
+                raise Bubble
         return found
 
     def _failed(self, error: Exception, run: Run, path: Path, waiting: list[Any]) -> Any:

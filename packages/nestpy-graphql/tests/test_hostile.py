@@ -1,0 +1,90 @@
+"""What hostile clients try: planning that explodes, memory that grows, variables that take long to refuse."""
+
+import gc
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+
+from nestpy_graphql import field, query, resolver
+from nestpy_graphql._plan import Bubble
+from nestpy_testing import TestApp
+
+pytestmark = pytest.mark.anyio
+
+
+class Node(msgspec.Struct):
+    number: int
+
+
+@resolver(Node)
+class Nodes:
+    @query()
+    async def nodes(self, first: int = 1) -> list[Node]:
+        return [Node(number) for number in range(first)]
+
+    @query()
+    async def never(self) -> Node:
+        return None
+
+    @query()
+    async def whole(self, numbers: list[int]) -> int:
+        return len(numbers)
+
+    @query()
+    async def echo(self, value: Any = None) -> Any:
+        return value
+
+    @field()
+    async def kids(self, node: Node, first: int = 1) -> list[Node]:
+        return [Node(node.number + 1)]
+
+
+@pytest.fixture
+async def app(app_of):
+    async with TestApp(app_of(Nodes)) as app:
+        yield app
+
+
+async def lines(running):
+    """Return how many lines of Python run, which no load changes."""
+    count = 0
+
+    def local(frame, event, _):
+        nonlocal count
+        count += event == "line"
+        return local
+
+    before = sys.gettrace()
+    sys.settrace(local)
+    try:
+        await running
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def nested(levels):
+    return "{ nodes(first: 1) { number " + "kids(first: 1) { number " * levels + "} " * levels + "} }"
+
+
+async def test_planning_lists_in_lists_takes_linear_work(app):
+    assert (await app.graphql(nested(1))).codes == []
+    few, many = await lines(app.graphql(nested(5))), await lines(app.graphql(nested(10)))
+    assert many < few * 4
+
+
+def frames_of(error):
+    """Return how many frames an exception holds."""
+    trace, count = error.__traceback__, 0
+    while trace is not None:
+        trace, count = trace.tb_next, count + 1
+    return count
+
+
+async def test_a_null_that_goes_up_keeps_no_frames_of_requests_that_are_over(app):
+    for _ in range(20):
+        assert (await app.graphql("{ never { number } }")).codes == ["INTERNAL"]
+    gc.collect()
+    assert max((frames_of(one) for one in gc.get_objects() if isinstance(one, Bubble)), default=0) < 40
