@@ -1,5 +1,8 @@
 """Types and fields in schema language beside those of classes."""
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
@@ -152,3 +155,17 @@ def test_a_resolver_of_a_type_that_no_text_defines_fails_the_boot():
             "Hint: return it from a `@query`, or leave the field out"
         )
     ]
+
+
+def test_ariadne_is_loaded_by_an_app_with_such_files_alone():
+    script = (
+        "import sys; from nestpy_core import App, module, public; from nestpy_http import HttpModule\n"
+        "from nestpy_graphql import query, resolver\n"
+        "class Hello:\n"
+        "    @query()\n"
+        "    async def hello(self) -> str: return ''\n"
+        "@module(imports=[HttpModule], providers=[public(resolver()(Hello))])\n"
+        "class Root: ...\n"
+        "App(Root); sys.exit('ariadne' in sys.modules or 'starlette' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import ariadne
-import ariadne.exceptions
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -94,13 +92,16 @@ class SchemaFirst:
 
 
 def _text_of(source: str) -> str:
+    import ariadne  # it brings Starlette along, which an app without such files does not need
+    from ariadne.exceptions import GraphQLFileSyntaxError
+
     try:
         if "{" in source:
             return ariadne.gql(source)
         if not Path(source).exists():
             raise TypeMappingError(f"`{source}` of `sdl=` is no file.", "name a file, a folder, or write the schema")
         return ariadne.load_schema_from_path(source)
-    except (GraphQLError, ariadne.exceptions.GraphQLFileSyntaxError) as error:
+    except (GraphQLError, GraphQLFileSyntaxError) as error:
         raise TypeMappingError(f"What `sdl=` defines cannot be read: {error}.", "mend the schema language") from None
 
 
