@@ -152,7 +152,8 @@ class _Walk:
         if target is None:
             return None
         try:
-            msgspec.convert(value, target, dec_hook=self._foreign)
+            # Keys of JSON are texts, those of MessagePack may be numbers: this takes both.
+            msgspec.convert(value, target, dec_hook=self._foreign, str_keys=True)
         except (ValueError, TypeError, RecursionError) as error:
             return failure_of(error) if isinstance(error, ValueError) else {"code": "type", "message": "Invalid value"}
         return None
