@@ -1,5 +1,7 @@
 """Every row of the wire table, in-process and through raw sockets on three servers, with identical answers."""
 
+import ast
+import asyncio
 import contextlib
 import http.client
 import os
@@ -14,12 +16,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from nestpy_core import App, BootError
 from nestpy_testing import TestApp, free_port
 
 pytestmark = pytest.mark.anyio
 
 DIRECTORY = Path(__file__).parent / "wire"
-ROWS = {row["claim"]: row for row in tomllib.loads((DIRECTORY / "rows.toml").read_text("utf-8"))["row"]}
+ROOT = Path(__file__).parents[3]
+ALL = {row["claim"]: row for row in tomllib.loads((DIRECTORY / "rows.toml").read_text("utf-8"))["row"]}
+ROWS = {claim: row for claim, row in ALL.items() if "send" in row or "raw" in row}
+REFUSED = {claim: row for claim, row in ALL.items() if "refused" in row}
+ELSEWHERE = {claim: row for claim, row in ALL.items() if "elsewhere" in row}
+DEFAULTS = {*range(1, 50), *range(80, 87)}
 KEYS = {
     "claim",
     "settings",
@@ -28,14 +36,21 @@ KEYS = {
     "headers",
     "body",
     "chunks",
+    "stalls",
     "raw",
+    "meanwhile",
     "status",
+    "closes",
     "has",
     "json",
     "says",
     "errors",
     "known",
+    "refused",
+    "elsewhere",
 }
+SECONDS = 15.0
+"""How long a test waits for what must happen; each row happens in well under three."""
 IGNORED = {"date", "transfer-encoding", "connection"}
 SECRET = "canary"
 SERVERS = {
@@ -46,10 +61,13 @@ SERVERS = {
 
 
 def expand(text):
-    """Write out ``{ repeat, with, times, end }``."""
-    if isinstance(text, dict):
-        return text["repeat"] + text["with"] * text["times"] + text.get("end", "")
-    return text
+    """Write out ``{ repeat, with, times, end }``; with ``step`` each ``{n}`` counts by it."""
+    if not isinstance(text, dict):
+        return text
+    step = text.get("step")
+    copies = (text["with"].replace("{n}", str(number * (step or 0))) for number in range(text["times"]))
+    repeated = text["with"] * text["times"] if step is None else "".join(copies)
+    return text["repeat"] + repeated + text.get("end", "")
 
 
 def headers_of(row):
@@ -70,6 +88,10 @@ class Answer(msgspec.Struct):
 def check(row, answer, runner):
     known = row.get("known", {}).get(runner, {})
     expected = {**row, **known}
+    if "status" not in expected:
+        assert answer is None
+        return
+    assert answer is not None, "no answer"
     assert answer.status == expected["status"]
     for name, value in expected.get("has", {}).items():
         assert answer.headers.get(name, False) == value, name
@@ -91,16 +113,28 @@ async def in_process(client, row):
     method, _, target = expand(row["send"]).partition(" ")
     options = {"headers": headers_of(row)}
     if "chunks" in row:
-        options["content"] = in_chunks(row["chunks"])
+        options["content"] = in_chunks(row)
     else:
         options["content"] = expand(row.get("body", "")).encode("latin-1")
-    answer = await client.request(method, target, **options)
+    if "meanwhile" not in row:
+        answer = await client.request(method, target, **options)
+        return Answer.of(answer.status, answer.headers.items(), answer.content)
+    running = asyncio.create_task(in_process(client, {"send": row["meanwhile"]}))
+    try:
+        async with asyncio.timeout(SECONDS):
+            while (answer := await client.request(method, target, **options)).status != row["status"]:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
     return Answer.of(answer.status, answer.headers.items(), answer.content)
 
 
-async def in_chunks(chunks):
-    for chunk in chunks:
+async def in_chunks(row):
+    for chunk in row["chunks"]:
         yield expand(chunk).encode("latin-1")
+    if "stalls" in row:
+        await asyncio.Event().wait()
 
 
 def on_the_wire(row):
@@ -110,7 +144,8 @@ def on_the_wire(row):
     if "chunks" in row:
         headers.append(("transfer-encoding", "chunked"))
         parts = [expand(chunk).encode("latin-1") for chunk in row["chunks"]]
-        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+        body += b"" if "stalls" in row else b"0\r\n\r\n"
     else:
         body = expand(row.get("body", "")).encode("latin-1")
         if body or expand(row["send"]).startswith("POST"):
@@ -119,15 +154,49 @@ def on_the_wire(row):
     return head.encode("latin-1") + b"\r\n\r\n" + body
 
 
-def through_a_socket(port, row):
+def through_a_socket(port, row, runner=""):
+    if "meanwhile" in row:
+        return beside_another(port, row, runner)
     data = on_the_wire(row)
     method = data.split(b" ", 1)[0].decode()
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    expected = row.get("known", {}).get(runner, row)
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         with contextlib.suppress(OSError):  # a server that refuses early stops reading
             connection.sendall(data)
-        with contextlib.closing(http.client.HTTPResponse(connection, method=method)) as answer:
-            answer.begin()
-            return Answer.of(answer.status, answer.getheaders(), answer.read())
+        answer = None if "status" not in expected else read_answer(connection, method)
+        if "closes" in expected:
+            assert closes(connection, expected["closes"]) == expected["closes"]
+        return answer
+
+
+def read_answer(connection, method):
+    with contextlib.closing(http.client.HTTPResponse(connection, method=method)) as answer:
+        answer.begin()
+        return Answer.of(answer.status, answer.getheaders(), answer.read())
+
+
+def closes(connection, expected):
+    """Say whether the server ends the connection without another byte: in time, or within a second if it must not."""
+    connection.settimeout(SECONDS if expected else 1)
+    try:
+        assert connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+def beside_another(port, row, runner):
+    """Return the answer once it is the expected one: only the server knows when the other request has begun."""
+    alone = {name: value for name, value in row.items() if name != "meanwhile"}
+    deadline = time.monotonic() + SECONDS
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as running:
+        running.sendall(on_the_wire({"send": row["meanwhile"]}))
+        while (answer := through_a_socket(port, alone, runner)).status != row["status"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return answer
 
 
 # -- the runners
@@ -147,19 +216,25 @@ def each_row(*, raw):
 
 
 @pytest.fixture(scope="module")
-async def clients():
-    """Start one app for each of the settings, in this process."""
+def program():
+    """Return the module `main`, imported in this process."""
     sys.path.insert(0, str(DIRECTORY))
     try:
         import main
 
-        async with contextlib.AsyncExitStack() as stack:
-            yield {
-                name: (await stack.enter_async_context(TestApp(module))).http for name, module in main.MODULES.items()
-            }
+        yield main
     finally:
         sys.path.remove(str(DIRECTORY))
         sys.modules.pop("main", None)
+
+
+@pytest.fixture(scope="module")
+async def clients(program):
+    """Start one app for each of the settings, in this process."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield {
+            name: (await stack.enter_async_context(TestApp(module))).http for name, module in program.MODULES.items()
+        }
 
 
 @pytest.fixture
@@ -186,19 +261,18 @@ def server(request, chosen, start):
     return request.param, start(request.param, chosen)
 
 
-@contextlib.contextmanager
-def serving(name, chosen):
-    port = free_port()
+def launched(name, chosen, port, **options):
+    """Start a server in a process of its own."""
     command = [str(port) if part == "PORT" else part for part in SERVERS[name]]
     environ = {**os.environ, "NESTPY_ENV": "test", "NESTPY_HTTP__PORT": str(port), "NESTPY_HTTP__HOST": "127.0.0.1"}
     environ["WIRE_SETTINGS"] = chosen
-    with subprocess.Popen(
-        [sys.executable, *command],
-        cwd=DIRECTORY,
-        env=environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    return subprocess.Popen([sys.executable, *command], cwd=DIRECTORY, env=environ, **options)
+
+
+@contextlib.contextmanager
+def serving(name, chosen):
+    port = free_port()
+    with launched(name, chosen, port, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             wait_for(port, process)
             yield port
@@ -212,7 +286,7 @@ def serving(name, chosen):
 
 
 def wait_for(port, process):
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
@@ -230,7 +304,7 @@ async def test_row_holds_in_process(claim, client):
 async def test_row_holds_on_the_wire_and_is_the_answer_of_the_client(claim, server, client):
     runner, port = server
     row = ROWS[claim]
-    answer = through_a_socket(port, row)
+    answer = through_a_socket(port, row, runner)
     check(row, answer, runner)
     if "raw" not in row and runner not in row.get("known", {}):
         assert answer == await in_process(client, row)
@@ -240,15 +314,53 @@ async def test_row_holds_on_the_wire_and_is_the_answer_of_the_client(claim, serv
 def test_stream_that_fails_late_is_cut_where_the_server_can(server):
     runner, port = server
     if runner == "granian rsgi":  # it ends every stream as if it were complete: a known limit
-        assert through_a_socket(port, {"send": "GET /answers/late"}).content == b"begun"
+        assert through_a_socket(port, {"send": "GET /answers/late", "status": 200}).content == b"begun"
         return
     with pytest.raises(http.client.IncompleteRead) as cut:
-        through_a_socket(port, {"send": "GET /answers/late"})
+        through_a_socket(port, {"send": "GET /answers/late", "status": 200})
     assert cut.value.partial == b"begun"
 
 
+@pytest.mark.parametrize("claim", REFUSED)
+def test_row_does_not_boot_in_process(claim, program):
+    row = REFUSED[claim]
+    with pytest.raises(BootError) as caught:
+        App(program.REFUSED[row["settings"]](), environ={"NESTPY_ENV": "test"})
+    assert row["refused"] in str(caught.value)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("runner", SERVERS)
+@pytest.mark.parametrize("claim", REFUSED)
+def test_row_does_not_boot_under_a_server(claim, runner):
+    row = REFUSED[claim]
+    port = free_port()
+    with launched(
+        runner, row["settings"], port, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            text = process.communicate(timeout=60)[0]
+        finally:
+            process.kill()
+    assert process.returncode == (1 if runner == "granian asgi" else 78)  # granian's own code for a worker that ended
+    assert row["refused"] in text
+
+
 def test_rows_are_well_formed():
-    for claim, row in ROWS.items():
+    for claim, row in ALL.items():
         assert row.keys() <= KEYS, claim
-        assert ("raw" in row) != ("send" in row), claim
+        assert len(row.keys() & {"raw", "send", "refused", "elsewhere"}) == 1, claim
         assert row.get("known", {}).keys() <= {"in-process", *SERVERS}, claim
+        assert "status" in row or "raw" not in row or "closes" in row, claim
+
+
+def test_no_secure_default_is_missing():
+    assert DEFAULTS - {row.get("default") for row in ALL.values()} == set()
+
+
+@pytest.mark.parametrize("claim", ELSEWHERE)
+def test_row_of_another_layer_is_proven_there(claim):
+    for test in ELSEWHERE[claim]["elsewhere"]:
+        path, _, name = test.partition("::")
+        found = ast.parse((ROOT / path).read_text("utf-8")).body
+        assert name in {node.name for node in found if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}, test

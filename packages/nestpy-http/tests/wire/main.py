@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from nestpy_http import (
     ClientIp,
     Cookie,
     File,
+    FileResponse,
     Form,
     Header,
     HttpContext,
@@ -21,6 +22,7 @@ from nestpy_http import (
     Query,
     Response,
     ServerEvent,
+    SignedCookie,
     Upload,
     body_limit,
     consumes,
@@ -35,6 +37,7 @@ from nestpy_http import (
 )
 
 SECRET = "canary-4c1d"
+ASSETS = Path(__file__).parent / "assets"
 
 
 class Address(msgspec.Struct, forbid_unknown_fields=True):
@@ -185,6 +188,10 @@ class IntakeController:
     async def small(self, body: Body[bytes]) -> int:
         return len(body)
 
+    @post("/numbers")
+    async def numbers(self, body: Body[dict[int, int]]) -> int:
+        return len(body)
+
 
 @controller("/shaped")
 class ShapedController:
@@ -216,6 +223,10 @@ class ShapedController:
     async def produced(self) -> dict[str, int]:
         return {"a": 1}
 
+    @get("/download")
+    async def download(self) -> FileResponse:
+        return FileResponse(ASSETS / "ten.txt", filename='na\u00efve "a/b".html', media_type="text/html")
+
     @sse("/events")
     async def events(self, last_event_id: Header[str] = "0") -> AsyncIterator[ServerEvent]:
         yield ServerEvent({"a": 1}, event="update", id=last_event_id)
@@ -242,27 +253,79 @@ PROVIDERS = [
     AnswersController,
     IntakeController,
 ]
+
+
+@controller("/signed")
+class SignedController:
+    @get("/session")
+    async def session(self, session: SignedCookie[str | None] = None) -> str:
+        return f"{session}"
+
+    @get("/other")
+    async def other(self, other: SignedCookie[str | None] = None) -> str:
+        return f"{other}"
+
+
 STRICT: dict[str, Any] = {
     "strict_headers": True,
     "hosts": ("localhost", "*.example.com"),
     "cors_origins": ("https://app.example.com",),
     "request_timeout": 0.2,
     "strict_json": True,
+    "cookie_secrets": ("the secret of the wire table, 32 bytes or more",),
 }
-STATIC = HttpModule.serve_static("/assets", Path(__file__).parent / "assets")
+STATIC = HttpModule.serve_static("/assets", ASSETS)
 
 
-@module(imports=[HttpModule.for_root(), STATIC], providers=PROVIDERS)
-class WireModule: ...
+def app_module(*providers: type, **settings: Any) -> type:
+    @module(imports=[HttpModule.for_root(**settings), STATIC], providers=[*PROVIDERS, *providers])
+    class WireModule: ...
+
+    return WireModule
 
 
-@module(imports=[HttpModule.for_root(**STRICT)], providers=PROVIDERS)
-class StrictModule: ...
+MODULES = {
+    "": app_module(),
+    "strict": app_module(SignedController, **STRICT),
+    "hasty": app_module(body_timeout=0.5, header_timeout=2),
+    "narrow": app_module(max_concurrency=1, queue_wait=0),
+}
 
 
-MODULES = {"": WireModule, "strict": StrictModule}
+class Login(Refusing):
+    posture = True
 
-app = App(MODULES[os.environ.get("WIRE_SETTINGS", "")])
+
+@use_guards(Login)
+@controller("/account")
+class AccountController:
+    @get("/")
+    async def account(self) -> str:
+        return SECRET
+
+
+class Pattern(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(pattern="(a+)+$")]
+
+
+@controller("/pattern")
+class PatternController:
+    @post("/")
+    async def pattern(self, body: Pattern) -> Pattern:
+        return body
+
+
+REFUSED: dict[str, Callable[[], type]] = {
+    "an open route beside a guarded one": lambda: app_module(AccountController),
+    "a pattern": lambda: app_module(PatternController),
+    "credentials for everybody": lambda: app_module(cors_origins=("*",), cors_credentials=True),
+    "a short secret": lambda: app_module(cookie_secrets=("changeme",)),
+    "a debug mode": lambda: app_module(debug=True),
+}
+
+SETTINGS = os.environ.get("WIRE_SETTINGS", "")
+
+app = App(REFUSED[SETTINGS]() if SETTINGS in REFUSED else MODULES[SETTINGS])
 
 if __name__ == "__main__":
     app.run()
