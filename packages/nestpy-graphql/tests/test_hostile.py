@@ -88,3 +88,23 @@ async def test_a_null_that_goes_up_keeps_no_frames_of_requests_that_are_over(app
         assert (await app.graphql("{ never { number } }")).codes == ["INTERNAL"]
     gc.collect()
     assert max((frames_of(one) for one in gc.get_objects() if isinstance(one, Bubble)), default=0) < 40
+
+
+async def test_a_list_of_wrong_items_is_refused_with_the_work_for_the_few_that_are_told(app):
+    document = "query ($numbers: [Int!]!) { whole(numbers: $numbers) }"
+    few, many = [await lines(app.graphql(document, {"numbers": ["x"] * count})) for count in (40, 19_000)]
+    assert many - few < 30 * 19_000
+    found = await app.graphql(document, {"numbers": ["x"] * 20_000})
+    assert found.codes == ["LIMIT_EXCEEDED"]
+    found = await app.graphql(document, {"numbers": ["x"] * 10_000})
+    assert found.codes == ["BAD_USER_INPUT"]
+    assert list(found.errors[0]["extensions"]["errors"]) == [f"numbers.{index}" for index in range(20)]
+
+
+@pytest.mark.parametrize("value", [[0] * 20_000, [[[0]]] * 10_000, {"a": [{"b": [0] * 19_999}]}])
+async def test_variables_hold_a_bounded_number_of_values_however_they_are_nested(app, value):
+    found = await app.graphql("query ($value: JSON) { echo(value: $value) }", {"value": value})
+    assert (found.data, found.codes) == (None, ["LIMIT_EXCEEDED"])
+    assert found.errors[0]["extensions"]["limit"] == "max_values"
+    found = await app.graphql("query ($value: JSON) { echo(value: $value) }", {"value": [0] * 19_000})
+    assert found.codes == []

@@ -28,6 +28,7 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
         max_cost: what an operation may cost: each resolver call counts 1, or what its decorator says, times the sizes
             of the lists around it.
         list_size: what the cost assumes of a list that says nothing of its size.
+        max_values: values that the variables of an operation may hold together, in lists and objects however deep.
         max_batch: operations of one request; 1 refuses batches.
         max_body_bytes: the largest request without files.
         max_upload_bytes: the largest request with files; 0 refuses files.
@@ -54,6 +55,7 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_directives: Annotated[int, msgspec.Meta(ge=0)] = 50
     max_cost: Annotated[int, msgspec.Meta(ge=1)] = 2_000
     list_size: Annotated[int, msgspec.Meta(ge=1)] = 100
+    max_values: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     max_batch: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1024 * 1024
     max_upload_bytes: Annotated[int, msgspec.Meta(ge=0)] = 10 * 1024 * 1024

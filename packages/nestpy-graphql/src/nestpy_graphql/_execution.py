@@ -18,6 +18,7 @@ from graphql import (
     visit,
 )
 
+from ._config import GraphqlConfig
 from ._documents import Documents, Prepared
 from ._entities import Entities
 from ._failures import failure_of, formatted
@@ -51,15 +52,14 @@ class Planned:
 class Executor:
     """Executes the operations of one app."""
 
-    def __init__(
-        self, schema: GraphQLSchema, entities: Entities, documents: Documents, remembered: int, budget: int
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, entities: Entities, documents: Documents, config: GraphqlConfig) -> None:
         self.schema = schema
         self._entities = entities
         self._documents = documents
         self._planned: OrderedDict[int, Planned] = OrderedDict()
-        self._remembered = max(1, remembered)
-        self._budget = budget
+        self._remembered = max(1, config.cached_documents)
+        self._budget = config.max_cost
+        self._most_values = config.max_values
 
     def prepare(self, source: str, operation_name: str | None, variables: Mapping[str, Any] | None) -> Prepared:
         """Return a checked operation.
@@ -123,7 +123,9 @@ class Executor:
 
     def _begin(self, prepared: Prepared, request: GraphqlRequest, given: Mapping[str, Any]) -> tuple[Run, ObjectPlan]:
         operation = prepared.operation
-        variables = variables_of(self.schema, operation, given) if operation.variable_definitions else _NO_VARIABLES
+        variables = _NO_VARIABLES
+        if operation.variable_definitions:
+            variables = variables_of(self.schema, operation, given, self._most_values)
         request.kind = prepared.kind
         request.variables = variables.coerced
         if operation.name is not None:

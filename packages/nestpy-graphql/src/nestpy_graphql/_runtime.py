@@ -63,9 +63,7 @@ class GraphqlRuntime:
             suggestions=self._allowed(config.suggestions),
             cache_size=config.cached_documents,
         )
-        self.executor = Executor(
-            composition.schema, composition.types.entities, documents, config.cached_documents, config.max_cost
-        )
+        self.executor = Executor(composition.schema, composition.types.entities, documents, config)
 
     def _allowed(self, setting: bool | None) -> bool:  # noqa: FBT001  # a setting as it is
         return self.open if setting is None else setting
