@@ -168,7 +168,7 @@ def _code_of(source: str, codes: dict[str, CodeType]) -> CodeType:
     return codes[source]
 
 
-def _renamed(code: CodeType, filename: str, **names: str) -> CodeType:
+def _renamed(code: CodeType, filename: str, **names: Any) -> CodeType:
     """Return *code* under *names*, and with the code of the functions in it under another file's name."""
     constants = tuple(
         _renamed(constant, filename) if isinstance(constant, CodeType) else constant for constant in code.co_consts

@@ -108,8 +108,9 @@ class Sockets:
         """
         socket: WebSocket = protocol.socket
         timer = asyncio.get_running_loop().call_later(self._config.socket_lifetime, self._expire, socket)
+        bound = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as bound:
+            async with bound:
                 self._open[socket] = bound
                 await conversation
         except SocketClosedError:

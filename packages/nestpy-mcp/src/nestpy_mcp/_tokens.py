@@ -91,7 +91,7 @@ class TokenGuard:
         return (
             bool(resource)
             and resource in [one.rstrip("/") for one in token.audience]
-            and token.expires_at > type(self).clock()
+            and token.expires_at > type(self).clock()  # pyright: ignore[reportAttributeAccessIssue]  # binds nothing
             and (not issuers or token.issuer.rstrip("/") in issuers)
         )
 
