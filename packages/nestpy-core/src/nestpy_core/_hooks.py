@@ -102,9 +102,9 @@ class Edge(Protocol):
     the command lists the edge's handlers by their decorators. One that serves the graph's endpoints says
     ``mounts_endpoints = True``, so that no other listener opens for them. One whose calls come from inside the
     process, so that no transport ends them, may have ``async finish()``: it is awaited at every end of the app, when
-    all transports have ended and before the first shutdown hook, and cancelled when the time to finish is over. One that
-    cannot do everything over RSGI may have ``under_rsgi()``: it is called when a foreign RSGI server starts the app, and
-    logs what will not work there.
+    all transports have ended and before the first shutdown hook, and cancelled when the time to finish is over. One
+    that cannot do everything over RSGI may have ``under_rsgi()``: called when a foreign RSGI server starts the app,
+    it logs what will not work there.
     """
 
     name: str
