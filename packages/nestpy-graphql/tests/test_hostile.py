@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from nestpy_graphql import field, query, resolver
+from nestpy_core import current_actor, injectable, public, use_guards
+from nestpy_graphql import field, mutation, query, resolver
 from nestpy_graphql._plan import Bubble
 from nestpy_testing import TestApp
 
@@ -16,6 +17,86 @@ pytestmark = pytest.mark.anyio
 
 class Node(msgspec.Struct):
     number: int
+
+
+class Person(msgspec.Struct):
+    id: str
+
+
+Reserved = msgspec.defstruct("Reserved", [("class", str), ("None", int)])
+
+
+class Cat(msgspec.Struct):
+    name: str
+
+
+class Dog(msgspec.Struct):
+    bark: str
+
+
+class Spy(Cat):
+    """Is in no schema."""
+
+
+@injectable
+class WhoGuard:
+    posture = True
+
+    def can_activate(self, context):
+        context.actor = Person(context.headers.get("x-who") or "nobody")
+        return True
+
+
+def who():
+    actor = current_actor()
+    return None if actor is None else actor.id
+
+
+@public
+@resolver(Person)
+class People:
+    @use_guards(WhoGuard)
+    @query()
+    async def me(self) -> str | None:
+        return who()
+
+    @query()
+    async def anybody(self) -> str | None:
+        return who()
+
+    @use_guards(WhoGuard)
+    @mutation()
+    async def rename(self) -> Person:
+        return Person(str(who()))
+
+    @mutation()
+    async def visit(self) -> str | None:
+        return who()
+
+    @use_guards(WhoGuard)
+    @field()
+    def own(self, person: Person) -> str | None:
+        return who()
+
+    @field()
+    def seen(self, person: Person) -> str | None:
+        return who()
+
+    @query()
+    async def person(self) -> Person:
+        return Person("somebody")
+
+    @query()
+    async def reserved(self) -> Reserved:
+        return Reserved(**{"class": "first", "None": 1})
+
+    @query()
+    async def pet(self) -> Cat | Dog:
+        return Spy("canary")
+
+    @query()
+    async def torn(self) -> str:
+        return "canary \ud800"
 
 
 @resolver(Node)
@@ -43,7 +124,7 @@ class Nodes:
 
 @pytest.fixture
 async def app(app_of):
-    async with TestApp(app_of(Nodes)) as app:
+    async with TestApp(app_of(public(Nodes), People, WhoGuard)) as app:
         yield app
 
 
@@ -108,3 +189,26 @@ async def test_variables_hold_a_bounded_number_of_values_however_they_are_nested
     assert found.errors[0]["extensions"]["limit"] == "max_values"
     found = await app.graphql("query ($value: JSON) { echo(value: $value) }", {"value": [0] * 19_000})
     assert found.codes == []
+
+
+async def test_who_acts_in_one_root_field_does_not_act_in_the_next(app):
+    headers = {"x-who": "ada"}
+    found = await app.graphql("mutation { rename { id } visit again: visit }", headers=headers)
+    assert found.data == {"rename": {"id": "ada"}, "visit": None, "again": None}
+    found = await app.graphql("{ me anybody last: me }", headers=headers)
+    assert found.data == {"me": "ada", "anybody": None, "last": "ada"}
+    found = await app.graphql("{ person { own seen } anybody }", headers=headers)
+    assert found.data == {"person": {"own": "ada", "seen": None}, "anybody": None}
+    found = await app.graphql("{ person { own } }", headers=headers)
+    assert (await app.graphql("{ anybody }")).data == {"anybody": None}
+
+
+async def test_fields_whose_names_are_words_of_python_are_told(app):
+    assert (await app.graphql("{ reserved { class None } }")).data == {"reserved": {"class": "first", "None": 1}}
+
+
+@pytest.mark.parametrize("document", ["{ pet { ... on Cat { name } } }", "{ torn }"])
+async def test_what_cannot_be_told_is_an_error_of_graphql_that_says_nothing_of_it(app, document):
+    found = await app.graphql(document)
+    assert (found.status, found.data, found.codes) == (200, None, ["INTERNAL"])
+    assert all(word not in str(found.errors) for word in ("Spy", "canary", "ud800"))

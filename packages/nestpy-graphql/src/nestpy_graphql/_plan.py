@@ -354,10 +354,14 @@ class ObjectPlan:
         return found if self._sync_first else {key: found.get(key) for key in self._keys}
 
     async def complete_serially(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
-        """Return the data of all fields, one after the other: those of a mutation."""
-        found: dict[str, Any] = {}
+        """Return the data of all fields, one after the other: those of a mutation.
+
+        Each runs in a task of its own, and so in a context of its own: who acts in one does not act in the next.
+        """
+        create, found = asyncio.get_running_loop().create_task, dict[str, Any]()
         for field in self.fields:
-            found[field.key] = await field.resolve(source, run, (path, field.key))
+            resolving = field.resolve(source, run, (path, field.key))
+            found[field.key] = await (resolving if len(self.fields) == 1 else create(resolving))
             run.request.forget()
         return found
 

@@ -11,6 +11,7 @@ import decimal
 import uuid
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from keyword import iskeyword
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ def ready_completion(fields: Sequence[PlannedField], slow: Slow) -> Slow | None:
         inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         name = getattr(inner, "name", "")
         if attribute is None or field.function is not None or name not in _PLAIN or inner is not _KNOWN[name]:
+            return None
+        if not attribute[1].isidentifier() or iskeyword(attribute[1]):
             return None
         kinds.append((field.key, attribute, name, not isinstance(kind, GraphQLNonNull)))
     if not kinds:

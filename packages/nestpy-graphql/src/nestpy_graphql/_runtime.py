@@ -16,6 +16,7 @@ from ._config import GraphqlConfig
 from ._documents import Documents
 from ._execution import Executor, Result, refusal
 from ._explorer import explorer_page
+from ._failures import formatted, opaque
 from ._limits import Limits
 from ._params import GRAPHQL, JSON, STREAM, Params, accepted, only_query, params_of, params_of_query, wants_page
 from ._refused import RefusedDocument
@@ -121,7 +122,7 @@ class GraphqlRuntime:
             async with params_of(request, self.config) as asked:
                 if isinstance(asked, list):
                     results = await asyncio.gather(*(self._result(one, request) for one in asked))
-                    return Response(_encode(results), 200, media_type=JSON)
+                    return Response(b"[" + b",".join(map(_written, results)) + b"]", 200, media_type=JSON)
                 return await self._answer(asked, request, kind)
         except HttpError as error:
             return self._refused(error, kind)
@@ -148,7 +149,7 @@ class GraphqlRuntime:
         result = await self._result(asked, request)
         media_type = GRAPHQL if kind == GRAPHQL else JSON
         status = 200 if kind != GRAPHQL or "data" in result else 400
-        return Response(_encode(result), status, media_type=media_type)
+        return Response(_written(result), status, media_type=media_type)
 
     def _check_reads(self, asked: Params) -> None:
         """Refuse a mutation that a foreign page could send as the source of a stream.
@@ -192,6 +193,14 @@ STREAMS: Mapping[str, Any] = {
 async def once(result: Awaitable[Result]) -> AsyncGenerator[Result, None]:
     """Yield the one result of a query or a mutation."""
     yield await result
+
+
+def _written(result: Result) -> bytes:
+    """Return a response as JSON, or an opaque one where it holds what JSON cannot tell: half of a surrogate pair."""
+    try:
+        return _encode(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _encode({"data": None, "errors": [formatted(opaque(error, "the answer of an operation"))]})
 
 
 def graphql_request(request: Request, parameters: Mapping[str, Any] | None = None) -> GraphqlRequest:

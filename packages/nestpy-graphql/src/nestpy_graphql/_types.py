@@ -319,7 +319,7 @@ class Types:
         cls = value.value.__class__ if value.__class__ is Shown else value.__class__
         found = self.shown_as.get(cls)
         if found is None:
-            raise GraphQLError(f"`{name_of(cls)}` is no type of the schema")
+            raise TypeError(f"`{name_of(cls)}` is no type of the schema")
         return found.name
 
     # -- input
