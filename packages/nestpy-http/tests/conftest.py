@@ -17,6 +17,8 @@ from nestpy_core import App, BootError, module
 from nestpy_http import HttpClient, HttpModule
 from nestpy_testing import free_port
 
+sys.path.append(str(Path(__file__).parent))
+
 PLAIN = {"NESTPY_ENV": "test"}
 
 

@@ -1,55 +1,19 @@
 """A body that stalls or is too large costs its client the connection, on every server."""
 
 import contextlib
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-from nestpy_testing import free_port
+from wire_servers import SERVERS, serving
 
 pytestmark = pytest.mark.e2e
-
-SERVERS = {
-    "granian rsgi": ["main.py"],
-    "granian asgi": ["-m", "granian", "--interface", "asgi", "--port", "PORT", "main:app"],
-    "uvicorn": ["-m", "uvicorn", "--port", "PORT", "main:app"],
-}
 
 
 @pytest.fixture(scope="module", params=SERVERS)
 def port(request):
-    port = free_port()
-    environ = {
-        **os.environ,
-        "NESTPY_ENV": "test",
-        "NESTPY_HTTP__PORT": str(port),
-        "NESTPY_HTTP__HOST": "127.0.0.1",
-        "NESTPY_HTTP__BODY_TIMEOUT": "0.5",
-    }
-    command = [sys.executable, *(str(port) if part == "PORT" else part for part in SERVERS[request.param])]
-    directory = Path(__file__).parent / "wire"
-    with subprocess.Popen(
-        command, cwd=directory, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            deadline = time.monotonic() + 15
-            while time.monotonic() < deadline:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-                time.sleep(0.05)
-            yield port
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            finally:
-                process.kill()
+    with serving(request.param, {"NESTPY_HTTP__BODY_TIMEOUT": "0.5"}) as port:
+        yield port
 
 
 def answer_to(port, data, drip=b""):

@@ -4,8 +4,6 @@ import ast
 import asyncio
 import contextlib
 import http.client
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,13 +13,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from wire_servers import DIRECTORY, SERVERS, launched, serving
 
 from nestpy_core import App, BootError
 from nestpy_testing import TestApp, free_port
 
 pytestmark = pytest.mark.anyio
 
-DIRECTORY = Path(__file__).parent / "wire"
 ROOT = Path(__file__).parents[3]
 ALL = {row["claim"]: row for row in tomllib.loads((DIRECTORY / "rows.toml").read_text("utf-8"))["row"]}
 ROWS = {claim: row for claim, row in ALL.items() if "send" in row or "raw" in row}
@@ -53,11 +51,6 @@ SECONDS = 15.0
 """How long a test waits for what must happen; each row happens in well under three."""
 IGNORED = {"date", "transfer-encoding", "connection"}
 SECRET = "canary"
-SERVERS = {
-    "granian rsgi": ["main.py"],
-    "granian asgi": ["-m", "granian", "--interface", "asgi", "--port", "PORT", "main:app"],
-    "uvicorn": ["-m", "uvicorn", "--no-server-header", "--port", "PORT", "main:app"],
-}
 
 
 def expand(text):
@@ -250,7 +243,7 @@ def start():
 
         def started(name, chosen):
             if (name, chosen) not in ports:
-                ports[name, chosen] = stack.enter_context(serving(name, chosen))
+                ports[name, chosen] = stack.enter_context(serving(name, {"WIRE_SETTINGS": chosen}))
             return ports[name, chosen]
 
         yield started
@@ -259,39 +252,6 @@ def start():
 @pytest.fixture(params=SERVERS)
 def server(request, chosen, start):
     return request.param, start(request.param, chosen)
-
-
-def launched(name, chosen, port, **options):
-    """Start a server in a process of its own."""
-    command = [str(port) if part == "PORT" else part for part in SERVERS[name]]
-    environ = {**os.environ, "NESTPY_ENV": "test", "NESTPY_HTTP__PORT": str(port), "NESTPY_HTTP__HOST": "127.0.0.1"}
-    environ["WIRE_SETTINGS"] = chosen
-    return subprocess.Popen([sys.executable, *command], cwd=DIRECTORY, env=environ, **options)
-
-
-@contextlib.contextmanager
-def serving(name, chosen):
-    port = free_port()
-    with launched(name, chosen, port, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_for(port, process)
-            yield port
-            assert process.poll() is None, "the server has ended"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            finally:
-                process.kill()
-
-
-def wait_for(port, process):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    pytest.fail("the server does not listen")
 
 
 @each_row(raw=False)
@@ -334,12 +294,10 @@ def test_row_does_not_boot_in_process(claim, program):
 @pytest.mark.parametrize("claim", REFUSED)
 def test_row_does_not_boot_under_a_server(claim, runner):
     row = REFUSED[claim]
-    port = free_port()
-    with launched(
-        runner, row["settings"], port, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with launched(runner, free_port(), {"WIRE_SETTINGS": row["settings"]}, **options) as process:
         try:
-            text = process.communicate(timeout=60)[0]
+            text = process.communicate(timeout=25)[0]
         finally:
             process.kill()
     assert process.returncode == (1 if runner == "granian asgi" else 78)  # granian's own code for a worker that ended
