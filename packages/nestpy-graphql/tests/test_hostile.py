@@ -6,10 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from graphql import build_schema
 
 from nestpy_core import current_actor, injectable, public, use_guards
-from nestpy_graphql import field, mutation, query, resolver
+from nestpy_graphql import GraphqlConfig, GraphqlRequest, Limits, field, mutation, query, resolver
+from nestpy_graphql._documents import Documents
+from nestpy_graphql._execution import Executor, Planned
 from nestpy_graphql._plan import Bubble
+from nestpy_graphql._runtime import GraphqlRuntime
 from nestpy_testing import TestApp
 
 pytestmark = pytest.mark.anyio
@@ -146,6 +150,10 @@ async def lines(running):
     return count
 
 
+def alive(kind):
+    return sum(isinstance(one, kind) for one in gc.get_objects())
+
+
 def nested(levels):
     return "{ nodes(first: 1) { number " + "kids(first: 1) { number " * levels + "} " * levels + "} }"
 
@@ -212,3 +220,29 @@ async def test_what_cannot_be_told_is_an_error_of_graphql_that_says_nothing_of_i
     found = await app.graphql(document)
     assert (found.status, found.data, found.codes) == (200, None, ["INTERNAL"])
     assert all(word not in str(found.errors) for word in ("Spy", "canary", "ud800"))
+
+
+async def test_plans_are_forgotten_with_their_documents_however_many_different_ones_come():
+    schema = build_schema("type Query { name: String }")
+    documents = Documents(schema, Limits(), introspection=False, suggestions=False, cache_bytes=100_000)
+    executor = Executor(schema, None, documents, GraphqlConfig())
+    gc.collect()
+    before = alive(Planned)
+    for number in range(500):
+        prepared = executor.prepare(f"query Q{number} {{ name }}", None, None)
+        assert await executor.execute(prepared, GraphqlRequest(), {}) == {"data": {"name": None}}
+    del prepared
+    gc.collect()
+    assert alive(Planned) - before < 200
+
+
+async def test_conditions_leave_few_plans(app):
+    runtime = await app.get(GraphqlRuntime)
+    names = [f"v{number}" for number in range(6)]
+    document = f"query ({' '.join(f'${name}: Boolean!' for name in names)}) {{ anybody "
+    document += " ".join(f"{name}: anybody @include(if: ${name})" for name in names) + "}"
+    for chosen in range(64):
+        variables = {name: bool(chosen >> number & 1) for number, name in enumerate(names)}
+        found = await app.graphql(document, variables)
+        assert set(found.data) == {"anybody", *(name for name in names if variables[name])}
+    assert len(runtime.executor.prepare(document, None, None).planned.plans) <= 4

@@ -34,17 +34,16 @@ Result = dict[str, Any]
 """A response as the specification has it: ``data``, ``errors``."""
 
 _NO_VARIABLES = VariableValues({}, {})
-_PLANS = 8
+_PLANS = 4
 """Plans of one operation: as many choices of its ``@skip`` and ``@include`` are remembered."""
 
 
 class Planned:
-    """The plans of one operation, by what its conditions were."""
+    """The plans of one operation, by what its conditions were; they are forgotten with its document."""
 
-    __slots__ = ("conditions", "operation", "plans")
+    __slots__ = ("conditions", "plans")
 
     def __init__(self, prepared: Prepared) -> None:
-        self.operation = prepared.operation
         self.conditions = _conditions(prepared)
         self.plans: OrderedDict[tuple[Any, ...], ObjectPlan] = OrderedDict()
 
@@ -56,8 +55,6 @@ class Executor:
         self.schema = schema
         self._entities = entities
         self._documents = documents
-        self._planned: OrderedDict[int, Planned] = OrderedDict()
-        self._remembered = max(1, config.cached_documents)
         self._budget = config.max_cost
         self._most_values = config.max_values
 
@@ -133,11 +130,9 @@ class Executor:
         return Run(request, variables, self._budget), self._plan(prepared, variables)
 
     def _plan(self, prepared: Prepared, variables: VariableValues) -> ObjectPlan:
-        planned = self._planned.get(id(prepared.operation))
-        if planned is None:
-            planned = self._planned[id(prepared.operation)] = Planned(prepared)  # keeps the operation: ids stay its own
-            if len(self._planned) > self._remembered:
-                self._planned.popitem(last=False)
+        if prepared.planned is None:
+            prepared.planned = Planned(prepared)
+        planned: Planned = prepared.planned
         key = tuple(variables.coerced.get(name) for name in planned.conditions)
         if key not in planned.plans:
             fragments = {
@@ -145,7 +140,7 @@ class Executor:
                 for one in prepared.document.definitions
                 if isinstance(one, graphql.FragmentDefinitionNode)
             }
-            planned.plans[key] = Planner(self.schema, self._entities, fragments, variables).root(planned.operation)
+            planned.plans[key] = Planner(self.schema, self._entities, fragments, variables).root(prepared.operation)
             if len(planned.plans) > _PLANS:
                 planned.plans.popitem(last=False)
         return planned.plans[key]
