@@ -20,7 +20,11 @@ from nestpy_schedule import (
     every,
     scheduled,
 )
+from nestpy_schedule._entry import Entry
+from nestpy_schedule._expression import Cron
 from nestpy_schedule._occurrences import MemoryOccurrences
+from nestpy_schedule._scheduled import Policy
+from nestpy_schedule._trigger import CronTrigger
 from nestpy_testing import LogCapture
 
 from .running import START, FakeClock, root_of, running
@@ -283,6 +287,39 @@ async def test_a_thousand_schedules_that_are_due_at_once_start_at_once(clock: Fa
     async with running(jobs, clock=clock):
         await clock.advance(3)
     assert started == {(START + timedelta(seconds=number), 0.0): 1000 for number in (1, 2, 3)}
+
+
+async def test_what_follows_a_due_time_is_known_before_it_comes(clock: FakeClock) -> None:
+    asked: list[datetime] = []
+    fired: list[datetime] = []
+
+    class Asked(CronTrigger):
+        def after(self, due: datetime, *, aligned: bool) -> datetime | None:
+            asked.append(due)
+            return super().after(due, aligned=aligned)
+
+    async def run(tick: Tick) -> None:
+        fired.append(tick.due)
+
+    @scheduled
+    class Jobs:
+        @cron("0 0 * * *")
+        async def daily(self) -> None: ...
+
+    dues = [START + timedelta(minutes=number) for number in (1, 2, 3)]
+    entry = Entry("minutely", Asked(Cron("* * * * *")), Policy(), run)
+    async with running(Jobs, clock=clock) as context:
+        (await context.get(Schedules)).enter(entry)
+        for due in dues:
+            while not entry.prepared:
+                await asyncio.sleep(0.01)
+            assert asked == [due]
+            await clock.advance(30)
+            assert asked == [due]
+            asked.clear()
+            await clock.advance(30)
+            assert due not in asked
+    assert fired == dues
 
 
 async def test_what_runs_when_the_app_stops_finishes(clock: FakeClock) -> None:

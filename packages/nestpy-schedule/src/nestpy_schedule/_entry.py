@@ -65,6 +65,7 @@ class Entry:
         self.call = call
         self.key = key
         self.due: datetime | None = None
+        self._following: tuple[datetime, datetime | None] | None = None
         self.running: set[asyncio.Task[None]] = set()
         self.claiming = asyncio.Lock()
         self.queued = False
@@ -81,13 +82,28 @@ class Entry:
             if due is None or due > now:
                 break
             dues.append(due)
-            due = self.trigger.after(due, aligned=aligned)
+            due = self._after(due, aligned=aligned)
         else:
             due = self.trigger.first(now, aligned=aligned)
         self.due = due
         if self.policy.misfire == "skip":
             return [one for one in dues if (now - one).total_seconds() <= self.policy.grace]
         return list(dues)
+
+    def prepare(self, *, aligned: bool) -> None:
+        """Find out what follows the next due time, so that its moment is left to starting what is due."""
+        if self.due is not None and not self.prepared:
+            self._following = self.due, self.trigger.after(self.due, aligned=aligned)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether it is known what follows the next due time."""
+        return self._following is not None and self._following[0] == self.due
+
+    def _after(self, due: datetime, *, aligned: bool) -> datetime | None:
+        if self._following is not None and self._following[0] == due:
+            return self._following[1]
+        return self.trigger.after(due, aligned=aligned)
 
     async def confirmed(self, store: OccurrenceStore) -> bool:
         """Return whether an occurrence, seen in the light of what other processes did, is still to run."""
