@@ -458,3 +458,57 @@ def test_decorators_refuse_what_they_cannot_take():
     assert refused(lambda: type_options(name="a b")) == (
         "`a b` in `type_options` is no name.\nHint: letters, digits and underscores, not two at the beginning"
     )
+
+
+@pytest.mark.parametrize("member", ["true", "null", "größe", "a b", "__hidden"])
+def test_an_enumeration_whose_members_graphql_cannot_name_is_told(refused, member):
+    made = enum.StrEnum("Odd", {"FINE": "fine", member: "odd"})
+
+    @resolver()
+    class Root:
+        @query()
+        def odd(self) -> made: ...
+
+    assert refused(Root) == [
+        (
+            f"`Odd` has the member `{member}`, which is no name of a value in GraphQL.\n"
+            "   Hint: letters, digits and underscores, not two at the beginning, and none of `true`, `false` and `null`"
+        )
+    ]
+
+
+def test_two_names_that_clients_would_see_as_one_are_told(refused):
+    class Twice(msgspec.Struct):
+        created_at: int
+        createdAt: int
+
+    @resolver()
+    class Root:
+        @query()
+        def twice(self) -> Twice: ...
+
+        @query()
+        def both(self, org_id: int, orgId: int) -> int: ...
+
+    assert sorted(refused(Root)) == [
+        (
+            "`Root.both` has the arguments `org_id` and `orgId`, which are both `orgId` to clients.\n"
+            "   Hint: give one of them another name"
+        ),
+        (
+            "`Twice` has the fields `created_at` and `createdAt`, which are both `createdAt` to clients.\n"
+            "   Hint: give one of them another name"
+        ),
+    ]
+
+
+def test_a_struct_may_be_the_default_of_an_argument(app_of):
+    class Filter(msgspec.Struct):
+        name: str = ""
+
+    @resolver()
+    class Root:
+        @query()
+        def found(self, by: Filter = Filter()) -> str: ...  # noqa: B008
+
+    assert app_of(Root)

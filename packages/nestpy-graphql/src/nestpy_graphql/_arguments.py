@@ -15,7 +15,8 @@ from ._loaders import is_loader
 from ._naming import camel, described_names
 from ._request import GraphqlContext, GraphqlRequest
 from ._shapes import MISSING, by_keys, described
-from ._types import Types
+from ._types import Types, check_apart
+from .errors import TypeMappingError
 
 
 def data_parameters(handler: Handler, *, parent: bool) -> list[Parameter]:
@@ -36,17 +37,20 @@ def is_given(one: Parameter) -> bool:
 def graphql_arguments(
     handler: Handler, parameters: Sequence[Parameter], types: Types, names: Mapping[str, str]
 ) -> dict[str, GraphQLArgument]:
-    """Return the arguments of a field as clients see them.
+    """Return the arguments of a field as clients see them; what is wrong with them joins the problems of *types*.
 
     Args:
         handler: whose they are.
         parameters: those that clients fill.
         types: of the app.
         names: what clients call those whose name is not the parameter's in camelCase.
-
-    Raises:
-        TypeMappingError: GraphQL has no type for one.
     """
+    try:
+        check_apart(
+            ((one.name, names.get(one.name, camel(one.name))) for one in parameters), handler.label, "arguments"
+        )
+    except TypeMappingError as error:
+        types.problems.append(error)
     texts = described_names(handler.function)
     found = {}
     for one in parameters:
@@ -111,6 +115,8 @@ class Arguments:
 def _default(value: Any) -> Any:
     if isinstance(value, list | dict | set):
         return msgspec.field(default_factory=lambda: type(value)(value))
+    if isinstance(value, msgspec.Struct):
+        return msgspec.field(default_factory=lambda: value)
     return value
 
 

@@ -31,7 +31,7 @@ from graphql.utilities.value_to_literal import value_to_literal
 from nestpy_core import Graph, name_of
 
 from ._entities import Entities, Shown
-from ._markers import check_name, is_interface
+from ._markers import NAME, check_name, is_interface
 from ._naming import camel, description_of, type_name
 from ._scalars import SCALARS, Scalar, custom_scalar
 from ._shapes import (
@@ -117,6 +117,7 @@ class Types:
     def _enumeration(self, cls: type[enum.Enum]) -> GraphQLNamedType:
         if cls not in self.shown_as:
             self._claim(cls.__name__, cls)
+            _check_members(cls)
             self.shown_as[cls] = _Enumeration(cls)  # pyright: ignore[reportArgumentType]  # it sees the base's __new__
         return self.shown_as[cls]
 
@@ -242,6 +243,7 @@ class Types:
     def _fields(self, hint: Any) -> dict[str, GraphQLField]:
         support = self.entities.support(hint)
         if support is not None:
+            check_apart(((name, camel(name)) for name in support.hints(hint)), name_of(hint), "fields")
             return {
                 camel(name): self._entity_field(hint, name, annotation)
                 for name, annotation in support.hints(hint).items()
@@ -412,6 +414,7 @@ def _fields_of(hint: Any, instead: str) -> list[ShapeField]:
         raise TypeMappingError(
             f"`{name_of(hint)}` has no field, which GraphQL asks of every type.", f"give it a field, or {instead}"
         )
+    check_apart(((one.name, one.wire) for one in found), name_of(hint), "fields")
     return found
 
 
@@ -429,6 +432,44 @@ class _Enumeration(GraphQLEnumType):
         if isinstance(output_value, enum.Enum):
             return output_value.name
         return self.of_class(output_value).name
+
+
+def _check_members(cls: type[enum.Enum]) -> None:
+    """Refuse an enumeration with members that GraphQL has no names for (specification, October 2021, section 3.9).
+
+    Raises:
+        TypeMappingError: it is one.
+    """
+    for name in cls.__members__:
+        if not NAME.fullmatch(name) or name.startswith("__") or name in ("true", "false", "null"):
+            raise TypeMappingError(
+                f"`{name_of(cls)}` has the member `{name}`, which is no name of a value in GraphQL.",
+                "letters, digits and underscores, not two at the beginning, and none of `true`, `false` and `null`",
+            )
+    if not cls.__members__:
+        raise TypeMappingError(
+            f"`{name_of(cls)}` has no member, which GraphQL asks of every enumeration.", "give it one"
+        )
+
+
+def check_apart(names: Iterable[tuple[str, str]], label: str, what: str) -> None:
+    """Refuse two names of Python that clients would see as one.
+
+    Args:
+        names: each in Python, and what clients call it.
+        label: whose they are.
+        what: what they are.
+
+    Raises:
+        TypeMappingError: there are two.
+    """
+    known: dict[str, str] = {}
+    for name, wire in names:
+        if known.setdefault(wire, name) != name:
+            raise TypeMappingError(
+                f"`{label}` has the {what} `{known[wire]}` and `{name}`, which are both `{wire}` to clients.",
+                "give one of them another name",
+            )
 
 
 def _check_decodable(cls: type[enum.Enum], label: str) -> None:
