@@ -1,5 +1,6 @@
 """What hostile clients try: planning that explodes, memory that grows, variables that take long to refuse."""
 
+import asyncio
 import gc
 import sys
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from graphql import build_schema
 
 from nestpy_core import current_actor, injectable, public, use_guards
-from nestpy_graphql import GraphqlConfig, GraphqlRequest, Limits, field, mutation, query, resolver
+from nestpy_graphql import GraphqlConfig, GraphqlRequest, Limits, Loader, dataloader, field, mutation, query, resolver
 from nestpy_graphql._documents import Documents
 from nestpy_graphql._execution import Executor, Planned
 from nestpy_graphql._plan import Bubble
@@ -103,6 +104,20 @@ class People:
         return "canary \ud800"
 
 
+class TornList(list):
+    def __iter__(self):
+        yield from super().__iter__()
+        raise ValueError("canary")
+
+
+@injectable
+class Numbers:
+    @dataloader
+    async def words(self, keys: list[int]) -> dict[int, str]:
+        await asyncio.sleep(0)
+        raise ValueError("canary")
+
+
 @resolver(Node)
 class Nodes:
     @query()
@@ -121,6 +136,23 @@ class Nodes:
     async def echo(self, value: Any = None) -> Any:
         return value
 
+    @query()
+    async def torn_list(self) -> list[Node]:
+        return TornList([Node(1), Node(2)])
+
+    @query()
+    async def mixed(self) -> list[Node] | None:
+        return [Node(1), Node(None), Node(3)]
+
+    @field()
+    async def slowly(self, node: Node) -> int:
+        await asyncio.sleep(0)
+        return node.number
+
+    @field()
+    async def loaded(self, node: Node, numbers: Loader[int, str]) -> str | None:
+        return await numbers.load(node.number)
+
     @field()
     async def kids(self, node: Node, first: int = 1) -> list[Node]:
         return [Node(node.number + 1)]
@@ -128,7 +160,7 @@ class Nodes:
 
 @pytest.fixture
 async def app(app_of):
-    async with TestApp(app_of(public(Nodes), People, WhoGuard)) as app:
+    async with TestApp(app_of(public(Nodes), Numbers, People, WhoGuard, max_batch=3)) as app:
         yield app
 
 
@@ -246,3 +278,29 @@ async def test_conditions_leave_few_plans(app):
         found = await app.graphql(document, variables)
         assert set(found.data) == {"anybody", *(name for name in names if variables[name])}
     assert len(runtime.executor.prepare(document, None, None).planned.plans) <= 4
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["{ tornList { slowly } }", "{ tornList { loaded slowly } }", "{ mixed { number loaded slowly } }"],
+)
+@pytest.mark.filterwarnings("error")
+async def test_a_list_that_fails_midway_leaves_no_task_and_no_coroutine(app, document):
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    before = asyncio.all_tasks()
+    found = await app.graphql(document)
+    assert (found.codes, "canary" in str(found)) == (["INTERNAL"], False)
+    async with asyncio.timeout(30):
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0)
+    gc.collect()
+    assert failures == []
+
+
+async def test_operations_of_one_batch_share_nobody_and_fail_alone(app):
+    documents = ["{ me }", "{ anybody }", "{"]
+    answer = await app.http.post("/graphql", json=[{"query": one} for one in documents], headers={"x-who": "ada"})
+    first, second, third = answer.json()
+    assert (first, second) == ({"data": {"me": "ada"}}, {"data": {"anybody": None}})
+    assert third["errors"][0]["extensions"]["code"] == "GRAPHQL_PARSE_FAILED"

@@ -225,13 +225,13 @@ class ListPlan:
         is_list = value.__class__ is list or (is_iterable(value) and not isinstance(value, Mapping))
         if not is_list:
             raise TypeError(f"`{self._field.label}` gave no list")
-        rows: Any = value if hasattr(value, "__len__") else list(value)
+        rows: Any = value if value.__class__ is list else list(value)  # what fails while it is read fails here
         size = len(rows)
         if self._limit is not None and size > self._limit:
             raise ValueError(f"`{self._field.label}` gave {size} items, more than the {self._limit} it declares")
         if self._cost:
             run.spend(size * self._cost)
-        return rows if self._shown is None else readable(rows, self._shown)
+        return rows if self._shown is None else list(readable(rows, self._shown))
 
     def complete(self, value: Any, run: Run, path: Path) -> list[Any]:
         """Return the data of items that lie ready."""
@@ -265,7 +265,7 @@ class ListPlan:
             try:
                 found.append(self._absent(run, place) if item is None else plan.begin(item, run, place))
             except Exception as error:  # noqa: BLE001  # it becomes an error of the response
-                found.append(self._failed(error, run, place, waiting))
+                found.append(self._failed(error, run, place, waiting, deferred))
                 continue
             for field in plan.waiting if item is not None else ():
                 spot = (place, field.key)
@@ -288,13 +288,18 @@ class ListPlan:
                 raise Bubble
         return found
 
-    def _failed(self, error: Exception, run: Run, path: Path, waiting: list[Any]) -> Any:
-        """Let null stand for an item, or close what waits and go on at the parent."""
+    def _failed(  # what ends with it
+        self, error: Exception, run: Run, path: Path, waiting: list[Any], deferred: list[tuple[Any, Any, Any, Any]]
+    ) -> Any:
+        """Let null stand for an item, or end what waits and go on at the parent."""
         try:
             return run.fail(error, self._field, path, nullable=self._nullable)
         except Bubble:
             for one in waiting:
                 one.close()
+            for _, _, future, _ in deferred:
+                if isfuture(future):
+                    future.cancel()
             raise
 
     async def _item(self, item: Any, run: Run, path: Path) -> Any:
