@@ -1,5 +1,7 @@
 """Redirects stay at home, cookies are safe by default, signed ones are believed only as they were written."""
 
+import gc
+import weakref
 from typing import Annotated, Any
 
 import msgspec
@@ -7,6 +9,7 @@ import pytest
 
 from nestpy_core import injectable, use_interceptors
 from nestpy_http import (
+    BadRequestError,
     HttpContext,
     Query,
     Response,
@@ -89,6 +92,20 @@ async def test_redirect_that_leads_elsewhere_is_a_400_without_location(target, s
         answer = await http.get(f"/go?to={target}")
         assert (answer.status, answer.headers.get("location"), answer.headers.get("set-cookie")) == (400, None, None)
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "ftp://evil.example", "/a b"])
+def test_refused_redirect_is_gone_with_its_request_and_waits_for_no_collector(target):
+    refused = []
+    gc.disable()
+    try:
+        try:
+            redirect(target)
+        except BadRequestError as error:
+            refused.append(weakref.ref(error))
+        assert [reference() for reference in refused] == [None]
+    finally:
+        gc.enable()
 
 
 def test_redirect_to_an_unlisted_host_does_not_boot(boot_problems):

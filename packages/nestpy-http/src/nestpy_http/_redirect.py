@@ -43,24 +43,27 @@ def host_of(url: str) -> str | None:
     Raises:
         BadRequestError: it is neither.
     """
-    refused = BadRequestError("The target of the redirect is not acceptable")
     if _REFUSED.search(url):
-        raise refused
+        raise _refused()
     if url.startswith("/"):
         if url.startswith("//"):
-            raise refused
+            raise _refused()
         return None
     try:
         parts = urlsplit(url)
         host = parts.hostname
         port = parts.port
     except ValueError:
-        raise refused from None
+        raise _refused() from None
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
-        raise refused
+        raise _refused()
     if not url[len(parts.scheme) :].startswith("://"):
-        raise refused
+        raise _refused()
     return host if port is None else f"{host}:{port}"
+
+
+def _refused() -> BadRequestError:
+    return BadRequestError("The target of the redirect is not acceptable")
 
 
 def check_host(host: str, allowed: Collection[str]) -> None:
@@ -70,4 +73,4 @@ def check_host(host: str, allowed: Collection[str]) -> None:
         BadRequestError: it is none of *allowed*.
     """
     if host not in allowed:
-        raise BadRequestError("The target of the redirect is not acceptable")
+        raise _refused()
