@@ -512,3 +512,30 @@ def test_a_struct_may_be_the_default_of_an_argument(app_of):
         def found(self, by: Filter = Filter()) -> str: ...  # noqa: B008
 
     assert app_of(Root)
+
+
+@pytest.mark.parametrize(
+    ("sdl", "told"),
+    [
+        ("", "`` of `sdl=` is no file."),
+        ("x" * 5000, "of `sdl=` cannot be read: File name too long."),
+        ("missing.graphql", "`missing.graphql` of `sdl=` is no file."),
+        ("{", "What `sdl=` defines cannot be read: Syntax Error"),
+    ],
+)
+def test_what_is_no_schema_language_is_told_as_one_text_or_several(refused, sdl, told):
+    for given in (sdl, [sdl]):
+        [problem] = refused(Fine, sdl=given)
+        assert told in problem
+
+
+def test_a_file_of_schema_language_is_text(refused, tmp_path):
+    (tmp_path / "schema.graphql").write_bytes(b"\xff\xfe\x00")
+    [problem] = refused(Fine, sdl=str(tmp_path / "schema.graphql"))
+    assert "is no text in UTF-8" in problem
+
+
+@pytest.mark.parametrize("path", ["", "graphql", "/graphql/", "//", "/a b", "/graphql?x", "/g#x", "/{x}", "/%41"])
+def test_an_endpoint_has_a_path_that_clients_can_ask_for(path):
+    with pytest.raises(DefinitionError, match="is no path of an endpoint"):
+        GraphqlModule.for_root(path=path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +27,9 @@ class GraphqlShape(msgspec.Struct, frozen=True, kw_only=True):
     sdl: tuple[str, ...] = ()
 
 
+_PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
+
+
 @module(providers=[GraphqlConfig], shared=True)
 class GraphqlModule:
     """Brings the settings of the GraphQL edge; import it once, in the root module."""
@@ -37,9 +41,9 @@ class GraphqlModule:
         path: str = "/graphql",
         operations: bool = True,
         scalars: Mapping[Any, Scalar] | None = None,
-        directives: tuple[str, ...] = (),
+        directives: str | Sequence[str] = (),
         federation: bool = False,
-        sdl: tuple[str, ...] = (),
+        sdl: str | Sequence[str] = (),
         **options: Any,  # the fields of GraphqlConfig
     ) -> DynamicModule:
         """Pin settings in code; only the real environment is stronger.
@@ -57,15 +61,15 @@ class GraphqlModule:
         Raises:
             DefinitionError: *path* is none.
         """
-        if not path.startswith("/") or path.endswith("/") or "{" in path:
+        if not _PATH.fullmatch(path):
             raise DefinitionError(f"`{path}` is no path of an endpoint.\nHint: write one such as `/graphql`")
         shape = GraphqlShape(
             path=path,
             operations=operations,
             scalars=dict(scalars or {}),
-            directives=tuple(directives),
+            directives=_several(directives),
             federation=federation,
-            sdl=tuple(sdl),
+            sdl=_several(sdl),
         )
         return dynamic(cls, settings={GraphqlConfig: options}, providers=[provide(GraphqlShape, use_value=shape)])
 
@@ -78,3 +82,7 @@ class GraphqlModule:
                 `GraphqlConfig` fields.
         """
         return dynamic(cls, late={GraphqlConfig: use_factory}, label="for_root_async")
+
+
+def _several(texts: str | Sequence[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)

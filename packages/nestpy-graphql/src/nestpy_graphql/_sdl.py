@@ -98,11 +98,18 @@ def _text_of(source: str) -> str:
     try:
         if "{" in source:
             return ariadne.gql(source)
-        if not Path(source).exists():
+        if not source or not Path(source).exists():
             raise TypeMappingError(f"`{source}` of `sdl=` is no file.", "name a file, a folder, or write the schema")
         return ariadne.load_schema_from_path(source)
     except (GraphQLError, GraphQLFileSyntaxError) as error:
         raise TypeMappingError(f"What `sdl=` defines cannot be read: {error}.", "mend the schema language") from None
+    except OSError as error:
+        raise TypeMappingError(
+            f"`{source[:100]}` of `sdl=` cannot be read: {error.strerror}.",
+            "name a file, a folder, or write the schema",
+        ) from None
+    except UnicodeDecodeError:
+        raise TypeMappingError(f"`{source}` of `sdl=` is no text in UTF-8.", "save it as UTF-8") from None
 
 
 def _extension(node: Any, schema: GraphQLSchema) -> Any:
