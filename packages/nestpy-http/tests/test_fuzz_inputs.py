@@ -54,10 +54,11 @@ async def client():
     directory = str(Path(__file__).parent / "wire")
     sys.path.insert(0, directory)
     try:
+        sys.modules.pop("main", None)
         import main
 
         async with contextlib.AsyncExitStack() as stack:
-            yield (await stack.enter_async_context(TestApp(main.WireModule))).http
+            yield (await stack.enter_async_context(TestApp(main.MODULES[""]))).http
     finally:
         sys.path.remove(directory)
         sys.modules.pop("main", None)

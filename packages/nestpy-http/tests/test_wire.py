@@ -213,6 +213,7 @@ def program():
     """Return the module `main`, imported in this process."""
     sys.path.insert(0, str(DIRECTORY))
     try:
+        sys.modules.pop("main", None)
         import main
 
         yield main
