@@ -51,7 +51,7 @@ def test_a_subscription_of_the_page_shows_its_events_until_it_is_stopped(url, pa
     shown = page.wait_for(f"({RESULT} || '').includes('first') && {RESULT}")
     assert json.loads(shown) == {"data": {"endless": "first"}}
     button = "document.querySelector('.graphiql-execute-button').getAttribute('aria-label')"
-    assert page.evaluate(button).startswith("Stop")
+    page.wait_for(f"{button}.startsWith('Stop')")
     page.click(".graphiql-execute-button")
     page.wait_for(f"{button}.startsWith('Execute')")
     assert page.complaints == []
