@@ -1,7 +1,8 @@
 """Kill workers, Redis and schedulers under load and count what was lost: `make soak ARGS=queue`, `ARGS=schedule`.
 
 Everything runs on a Redis of its own with an append-only file, synced every second. Goals bear the names of the
-acceptance rows (Q1, Q4, Q12, Q15, Q17, S1, S4, S7). S4 sets the clock of a process by libfaketime
+acceptance rows; ``--only`` chooses some; those that are not here are in
+`survival`, by what fails. S4 sets the clock of a process by libfaketime
 (``apt-get install faketime``).
 """
 
@@ -28,14 +29,14 @@ from harness.goals import Goal
 from harness.processes import Memory
 from harness.session import say
 from redis.asyncio import Redis
+from survival import calendars, defects, outages, schedulers, workers as dying
+from survival.producing import WORKER, Lines, parts, producer
 
-from nestpy_core import App, Context, injectable, module
-from nestpy_queue import Queue, QueueAdmin, QueueModule, StoreUnavailableError
+from nestpy_queue import Queue, QueueAdmin, StoreUnavailableError
 from nestpy_testing import ForkServer, RedisProcess
 
 TIERS = ("queue", "schedule")
 
-_WORKER = f"{BENCHMARKS}/cases/queue_worker.py:work"
 _SENDER = f"{BENCHMARKS}/cases/queue_worker.py:send"
 _SCHEDULER = f"{BENCHMARKS}/cases/scheduler.py:tick"
 _STEPPER = f"{BENCHMARKS}/cases/scheduler.py:step"
@@ -44,43 +45,10 @@ _GRACE = 60.0
 """Seconds by which the default `grace` lets an occurrence be late."""
 
 
-@injectable
-class Producer:
-    """What enqueues."""
-
-    queue: Queue[Work]
-
-
-class Lines:
-    """What forked workers wrote down."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.touch()
-
-    def of(self, kind: str) -> list[list[str]]:
-        """Return the words of each line of one kind."""
-        return [words for line in self.path.read_text().splitlines() if (words := line.split())[0] == kind]
-
-
-def producer(settings: dict[str, Any]) -> App:
-    """Return an app that enqueues."""
-
-    @module(imports=[QueueModule.for_root(**settings), QueueModule.for_feature({Work: "work"})], providers=[Producer])
-    class ProducerModule: ...
-
-    return App(ProducerModule, environ={"NESTPY_ENV": "test"})
-
-
-async def parts(context: Context) -> tuple[Queue[Work], QueueAdmin]:
-    """Return what enqueues and what looks."""
-    return (await context.get(Producer)).queue, await context.get(QueueAdmin)
-
-
 async def kills(jobs: int, count: int, directory: Path) -> list[Goal]:
     """Q1: kill workers at random moments while they work jobs off."""
     lines = Lines(directory / "kills")
-    with RedisProcess() as redis, ForkServer(_WORKER) as server:
+    with RedisProcess() as redis, ForkServer(WORKER) as server:
         settings = {"url": redis.url, "lease": 1.0, "durability": "off", "timeout": 5.0}
         async with producer(settings).create_context() as context:
             queue, admin = await parts(context)
@@ -134,7 +102,7 @@ def judge_kills(lines: Lines, sent: set[str], done: int, dead: int, count: int) 
 async def restarts(jobs: int, count: int, directory: Path) -> list[Goal]:
     """Q4: restart Redis, every second time by SIGKILL, while jobs are sent and worked off."""
     lines = Lines(directory / "restarts")
-    with RedisProcess() as redis, ForkServer(_WORKER) as server:
+    with RedisProcess() as redis, ForkServer(WORKER) as server:
         settings = {"url": redis.url, "lease": 5.0, "durability": "off"}
         async with producer(settings).create_context() as context:
             queue, admin = await parts(context)
@@ -219,7 +187,7 @@ async def keys(processes: int, count: int, sends: int, directory: Path) -> list[
 async def remains(jobs: int, directory: Path) -> list[Goal]:
     """Q15: work many jobs off and look at what stays behind in Redis and in the worker."""
     history = str(directory / "remains")
-    with RedisProcess() as redis, ForkServer(_WORKER) as server:
+    with RedisProcess() as redis, ForkServer(WORKER) as server:
         settings = {"url": redis.url, "lease": 1.0, "durability": "off", "timeout": 5.0, "keep": 1.0}
         async with producer(settings).create_context() as context:
             queue, admin = await parts(context)
@@ -418,35 +386,63 @@ def main(arguments: Sequence[str]) -> int:
     """Run the tier that is named first; print one line per goal, exit with 1 when one is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tier", choices=TIERS)
-    parser.add_argument("--goals", default="", help="which of the tier: Q1,Q4,Q12,Q15,Q17 or S1,S4,S7")
+    parser.add_argument("--only", "--goals", dest="only", default="", help="which of the tier, for instance Q2,Q3")
     parser.add_argument("--jobs", type=int, default=100_000, help="of Q1")
     parser.add_argument("--kills", type=int, default=1000, help="of Q1")
+    parser.add_argument("--trials", type=int, default=50, help="killed workers of Q2")
+    parser.add_argument("--busy", type=int, default=20, help="jobs of each kind in Q3")
     parser.add_argument("--restarts", type=int, default=50, help="of Q4, under 400 jobs each")
+    parser.add_argument("--outage", type=float, default=10.0, help="seconds of each fault in Q5")
+    parser.add_argument("--failovers", type=int, default=10, help="of Q6, under 400 jobs each")
+    parser.add_argument("--rounds", type=int, default=5, help="of the tests of Q7")
+    parser.add_argument("--poison", type=int, default=10, help="jobs that kill in Q8, each among 1,000")
+    parser.add_argument("--stops", type=int, default=50, help="of workers in Q9, under 1,010 jobs each")
     parser.add_argument("--sends", type=int, default=100, help="of each key in Q12")
     parser.add_argument("--million", type=int, default=1_000_000, help="jobs of Q15")
     parser.add_argument("--sequences", type=int, default=2000, help="of Q17")
     parser.add_argument("--seconds", type=float, default=60.0, help="of S1")
+    parser.add_argument("--stills", type=int, default=20, help="times that a scheduler stands still in S2")
+    parser.add_argument("--zones", type=int, default=1000, help="of S3 at the most; there are about 600")
+    parser.add_argument("--expressions", type=int, default=20, help="of each zone in S3")
+    parser.add_argument("--misfires", type=int, default=300, help="schedules of each policy in S5")
+    parser.add_argument("--deaths", type=int, default=10, help="of schedulers in S6")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as place:
-        directory = Path(place)
-        runs: dict[str, Callable[[], Any]] = {
-            "Q1": lambda: kills(options.jobs, options.kills, directory),
-            "Q4": lambda: restarts(options.restarts * 400, options.restarts, directory),
-            "Q12": lambda: keys(8, 1000, options.sends, directory),
-            "Q15": lambda: remains(options.million, directory),
-            "Q17": lambda: sequences(options.sequences),
-            "S1": lambda: schedules(options.seconds, 5, 60, directory),
-            "S4": lambda: steps(75.0, directory),
-            "S7": lambda: lags(20.0, 1000, directory),
+        runs = {
+            name: run
+            for name, run in _runs(options, Path(place)).items()
+            if name[0] == {"queue": "Q", "schedule": "S"}[options.tier]
         }
-        chosen = (
-            options.goals.split(",")
-            if options.goals
-            else [one for one in runs if one[0] == {"queue": "Q", "schedule": "S"}[options.tier]]
-        )
+        chosen = options.only.split(",") if options.only else list(runs)
+        if unknown := [name for name in chosen if name not in runs]:
+            parser.error(f"{', '.join(unknown)} is no goal of `{options.tier}`: there are {', '.join(runs)}")
         goals: list[Goal] = []
         for name in chosen:
             found = asyncio.run(runs[name]())
             print("\n".join(map(str, found)), flush=True)
             goals += found
     return 0 if all(goal.met for goal in goals) else 1
+
+
+def _runs(options: argparse.Namespace, directory: Path) -> dict[str, Callable[[], Any]]:
+    return {
+        "Q1": lambda: kills(options.jobs, options.kills, directory),
+        "Q2": lambda: dying.quiet(options.trials, directory),
+        "Q3": lambda: dying.busy(options.busy, directory),
+        "Q4": lambda: restarts(options.restarts * 400, options.restarts, directory),
+        "Q5": lambda: outages.hangs(options.outage, directory),
+        "Q6": lambda: outages.failovers(options.failovers, 400, directory),
+        "Q7": lambda: defects.defects(options.rounds),
+        "Q8": lambda: dying.poison(options.poison, 1000, directory),
+        "Q9": lambda: dying.stops(options.stops, 1010, directory),
+        "Q12": lambda: keys(8, 1000, options.sends, directory),
+        "Q15": lambda: remains(options.million, directory),
+        "Q17": lambda: sequences(options.sequences),
+        "S1": lambda: schedules(options.seconds, 5, 60, directory),
+        "S2": lambda: schedulers.stills(options.stills, 60, directory),
+        "S3": lambda: calendars.zones(options.expressions, options.zones),
+        "S4": lambda: steps(75.0, directory),
+        "S5": lambda: schedulers.misfires(options.misfires),
+        "S6": lambda: schedulers.overlaps(options.deaths, 5, directory),
+        "S7": lambda: lags(20.0, 1000, directory),
+    }

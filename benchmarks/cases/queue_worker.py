@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import random
+import signal
 import sys
 import time
 
@@ -18,23 +20,39 @@ from nestpy_queue import Queue, QueueModule, RunningJob, process, processor
 class Work(msgspec.Struct):
     number: int
     most: float = 0.0
+    kind: str = "random"
 
 
-def work(settings: str, history: str, concurrency: str) -> None:
+async def do(job: Work, *, first: bool) -> None:
+    """Take the time of a job in the way of its kind, the *first* time that it is delivered."""
+    if job.kind == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif job.kind == "random":
+        await asyncio.sleep(random.uniform(0, job.most))
+    elif not first:
+        return
+    elif job.kind == "wait":
+        await asyncio.sleep(job.most)
+    elif job.kind == "block":
+        time.sleep(job.most)  # noqa: ASYNC251  # what a job does wrong
+    elif job.kind == "hold":
+        ctypes.PyDLL(None).usleep(int(job.most * 1_000_000))  # it keeps the interpreter's lock
+
+
+def work(settings: str, history: str, concurrency: str, max_deaths: str = "100000") -> None:
     """Work the queue off until SIGTERM, writing ``start``, ``end`` and ``cancelled`` lines to *history*."""
     file = os.open(history, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def write(what: str, this: RunningJob) -> None:
         os.write(file, f"{what} {this.id} {this.delivery} {os.getpid()} {time.time():.3f}\n".encode())
 
-    @processor("work", concurrency=int(concurrency), max_deaths=100_000)
+    @processor("work", concurrency=int(concurrency), max_deaths=int(max_deaths))
     class Worker:
         @process()
         async def work(self, job: Work, this: RunningJob) -> None:
             write("start", this)
             try:
-                if job.most:
-                    await asyncio.sleep(random.uniform(0, job.most))
+                await do(job, first=this.delivery == 1)
             except asyncio.CancelledError:
                 write("cancelled", this)
                 raise

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any, get_args
 
 from nestpy_core import App, module
-from nestpy_schedule import RunAll, ScheduleModule, Tick, cron, every, scheduled
+from nestpy_schedule import Overlap, RunAll, ScheduleModule, Tick, cron, every, scheduled
 
 
 def tick(url: str, history: str, count: str, expression: str) -> None:
@@ -54,3 +56,30 @@ def step(history: str) -> None:
     class StepModule: ...
 
     App(StepModule, environ={"NESTPY_ENV": "test"}).run()
+
+
+def overlap(url: str, history: str, count: str, lease: str, seconds: str) -> None:
+    """Run *count* schedules of each overlap policy every second, each run longer than that, writing starts and ends."""
+    file = os.open(history, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def write(what: str, tick: Tick) -> None:
+        os.write(file, f"{what} {tick.name} {tick.due.timestamp():.0f} {os.getpid()} {time.time():.3f}\n".encode())
+
+    def named(name: str, policy: Any) -> Callable[..., Awaitable[None]]:
+        @every(1, name=name, overlap=policy)
+        async def run(self: object, tick: Tick) -> None:
+            write("start", tick)
+            try:
+                await asyncio.sleep(float(seconds))
+            finally:
+                write("end", tick)
+
+        return run
+
+    names = [(f"{policy}-{number}", policy) for policy in get_args(Overlap) for number in range(int(count))]
+    jobs = scheduled(type("Jobs", (), {f"run_{number}": named(*one) for number, one in enumerate(names)}))
+
+    @module(imports=[ScheduleModule.for_root(url=url, lease=float(lease))], providers=[jobs])
+    class OverlapModule: ...
+
+    App(OverlapModule, environ={"NESTPY_ENV": "test"}).run()
