@@ -98,6 +98,30 @@ async def test_a_hung_redis_fails_an_enqueue_in_time_and_loses_nothing(private_r
         await until(lambda: {*range(20), 101} <= set(ended))
 
 
+async def test_an_enqueue_behind_one_that_hangs_fails_in_the_same_time_and_is_not_sent_later(
+    private_redis: RedisProcess,
+) -> None:
+    host, started, _ = worker()
+    settings = {"url": private_redis.url, "durability": "off", "lease": 30.0, "timeout": 5.0}
+    async with working(host, Producer, settings=settings) as context:
+        queue = (await context.get(Producer)).work
+        private_redis.pause()
+        first = asyncio.create_task(enqueue(queue, Work(1)))
+        await asyncio.sleep(2.5)
+        given_up = asyncio.create_task(enqueue(queue, Work(2)))
+        began = time.monotonic()
+        behind = asyncio.create_task(enqueue(queue, Work(3)))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert [await first, await behind] == [False, False]
+        assert time.monotonic() - began < 7.2
+        private_redis.resume()
+        while not await enqueue(queue, Work(4)):
+            await asyncio.sleep(0.05)
+        await until(lambda: 4 in started)
+        assert 2 not in started
+
+
 @pytest.mark.parametrize("fault", ["black_hole", "cut_replies", "refuse"])
 async def test_a_link_that_fails_loses_nothing(
     private_redis: RedisProcess, fault_proxy: Callable[[str], FaultProxy], fault: str

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from nestpy_core import Batch, after_commit, current_actor, injectable, outgoing_trace, running_unit
 
 from ._actors import ActorCodec, carried
-from ._config import QueueConfig
+from ._config import QueueConfig, url_of
 from ._envelope import VERSION, Envelope, Seal, seal_of
 from ._relay import Relay
 from ._store import JobStore, Submission
 from ._types import JobType, JobTypes
-from .errors import PayloadError
+from .errors import PayloadError, StoreUnavailableError
 
 __all__ = ("Producers",)
+
+
+class Sending:
+    """A job on its way to the store, and whether nobody waits for it any more."""
+
+    __slots__ = ("given_up", "submission")
+
+    def __init__(self, submission: Submission) -> None:
+        self.submission = submission
+        self.given_up = False
 
 
 @injectable
@@ -34,13 +45,34 @@ class Producers:
         """What signs envelopes."""
         return seal_of([key.reveal() for key in self.config.signing_keys])
 
-    def batch(self, queue: str) -> Batch[Submission, str]:
-        """Return what gathers the enqueues of a queue."""
+    def sender(self, queue: str) -> Callable[[Submission], Awaitable[str]]:
+        """Return what hands single jobs of a queue to the store, gathered, and answers with their ids.
 
-        async def submit(jobs: Sequence[Submission]) -> Sequence[str]:
-            return await self.store.submit(queue, jobs)
+        Redis has the one timeout for a job's whole way, behind those before it too. What nobody waits for any more
+        is not sent, or an outage would pile it up.
+        """
+        replicated = 1.5 if self.config.wait_replicas else 1.0  # what `RedisStore.submit` may take
+        limit = None if url_of(self.config) is None else self.config.timeout * replicated
 
-        return Batch(submit)
+        async def submit(sendings: Sequence[Sending]) -> Sequence[str]:
+            wanted = [one.submission for one in sendings if not one.given_up]
+            ids = await self.store.submit(queue, wanted) if wanted else ()
+            known = {one.id: found for one, found in zip(wanted, ids, strict=True)}
+            return [known.get(one.submission.id, "") for one in sendings]
+
+        batch = Batch(submit)
+
+        async def send(submission: Submission) -> str:
+            sending = Sending(submission)
+            try:
+                async with asyncio.timeout(limit):
+                    return await batch(sending)
+            except TimeoutError as error:
+                raise StoreUnavailableError("Redis does not answer (TimeoutError)") from error
+            finally:
+                sending.given_up = True
+
+        return send
 
     async def enlisted(self, queue: str, submission: Submission) -> bool:
         """Record a job in the transaction that runs, if any, to be sent after its commit."""

@@ -119,7 +119,7 @@ class Queue(Generic[T]):
         self._kind = kind
         self._producers = producers
         self._seal = producers.seal
-        self._submit = producers.batch(kind.queue)
+        self._submit = producers.sender(kind.queue)
 
     async def enqueue(
         self,
