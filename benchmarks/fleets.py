@@ -1,9 +1,8 @@
 """Kill workers, Redis and schedulers under load and count what was lost: `make soak ARGS=queue`, `ARGS=schedule`.
 
 Everything runs on a Redis of its own with an append-only file, synced every second. Goals bear the names of the
-acceptance rows; ``--only`` chooses some; those that are not here are in
-`survival`, by what fails. S4 sets the clock of a process by libfaketime
-(``apt-get install faketime``).
+acceptance rows; ``--only`` chooses some. Those that are not here are in `survival`, by what fails. S4 sets the clock of
+a process by libfaketime (``apt-get install faketime``).
 """
 
 from __future__ import annotations
