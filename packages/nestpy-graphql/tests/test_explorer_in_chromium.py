@@ -1,6 +1,7 @@
 """The explorer works in a browser that reaches nothing but the app."""
 
 import json
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,13 +46,25 @@ def test_a_query_is_sent_from_the_page_and_its_result_shown_without_a_network(ur
     assert page.screenshot(tmp_path / "page.png").stat().st_size > 10_000
 
 
-def test_a_subscription_of_the_page_shows_its_events_until_it_is_stopped(url, page):
+STOP = "document.querySelector('.graphiql-execute-button').getAttribute('aria-label').startsWith('Stop')"
+
+
+def streams(page, url):
+    """Subscribe from the page; say whether its first event shows, and the button that stops it."""
     page.open(url)
     ask(page, "subscription { endless }")
-    shown = page.wait_for(f"({RESULT} || '').includes('first') && {RESULT}")
-    assert json.loads(shown) == {"data": {"endless": "first"}}
-    button = "document.querySelector('.graphiql-execute-button').getAttribute('aria-label')"
-    page.wait_for(f"{button}.startsWith('Stop')")
+    deadline = time.monotonic() + 8
+    while time.monotonic() < deadline:
+        if page.evaluate(f"({RESULT} || '').includes('first') && {STOP}"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_subscription_of_the_page_shows_its_events_until_it_is_stopped(url, page):
+    # The page reads what was typed, and the schema, a moment later: a machine's click can come before.
+    assert any(streams(page, url) for _ in range(10))
+    assert json.loads(page.evaluate(RESULT)) == {"data": {"endless": "first"}}
     page.click(".graphiql-execute-button")
-    page.wait_for(f"{button}.startsWith('Execute')")
+    page.wait_for(f"!{STOP}")
     assert page.complaints == []
