@@ -194,7 +194,8 @@ class _Way:
             await self._link.passable()
             if not data:
                 if self._writer.can_write_eof() and not self._connection.deaf(self._link):
-                    self._writer.write_eof()
+                    with contextlib.suppress(OSError):  # the peer is gone already
+                        self._writer.write_eof()
                 return
             await self._send(data)
 
