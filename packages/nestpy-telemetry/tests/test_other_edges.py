@@ -77,3 +77,5 @@ async def test_a_request_its_events_and_its_jobs_share_a_trace_and_have_metrics(
     assert "health.indicator" not in {message for message, _ in told}
     for metric in ("events_dispatches_total{", "queue_jobs_total{", "queue_job_duration_seconds_bucket{"):
         assert metric in page
+    for gauge in ('queue_depth{queue="shipping",state="dead"}', 'queue_lag_seconds{queue="shipping"} 0.0'):
+        assert gauge in page

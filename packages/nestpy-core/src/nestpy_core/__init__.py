@@ -82,9 +82,10 @@ if TYPE_CHECKING:
     from .contracts import (
         Ability as Ability, AbilitySource as AbilitySource, Actor as Actor, All as All, AnyOf as AnyOf,
         Compare as Compare, Condition as Condition, DurableOccurrences as DurableOccurrences, Endpoint as Endpoint,
-        EndpointAnswer as EndpointAnswer, EndpointRequest as EndpointRequest, HealthIndicator as HealthIndicator,
-        MaskableSupport as MaskableSupport, Never as Never, Not as Not, OccurrenceStore as OccurrenceStore,
-        Operation as Operation, Outbox as Outbox, OutboxMessage as OutboxMessage, Page as Page, Relation as Relation,
+        EndpointAnswer as EndpointAnswer, EndpointRequest as EndpointRequest, Gauge as Gauge,
+        GaugeSource as GaugeSource, HealthIndicator as HealthIndicator, MaskableSupport as MaskableSupport,
+        Never as Never, Not as Not, OccurrenceStore as OccurrenceStore, Operation as Operation, Outbox as Outbox,
+        OutboxMessage as OutboxMessage, Page as Page, Reading as Reading, Relation as Relation,
         SchemaSupport as SchemaSupport, UnitOfWork as UnitOfWork, ViolationsError as ViolationsError,
     )
     from .errors import (
@@ -104,22 +105,22 @@ __all__ = [
     "Container", "Context", "CycleError", "DefaultValue", "DefinitionError", "Denial", "DenialKind", "DeniedError",
     "DomainError", "DuplicateProviderError", "DurableOccurrences", "DynamicModule", "Edge", "EdgeEntry", "Endpoint",
     "EndpointAnswer", "EndpointRequest", "ExceptionFilter", "ExecutionContext", "Failure", "FailureKind", "Failures",
-    "ForeignDecoder", "FromContext", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError", "HandlerMarker",
-    "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse", "Lowercase",
-    "MaskableSupport", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not",
+    "ForeignDecoder", "FromContext", "Gauge", "GaugeSource", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError",
+    "HandlerMarker", "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse",
+    "Lowercase", "MaskableSupport", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not",
     "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter",
     "ParameterOptions", "ParseArray", "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID",
-    "Pin", "Pipe", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Record", "Reflector",
-    "Relation", "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings", "Source",
-    "StartError", "Token", "Trace", "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError",
-    "Uppercase", "Validate", "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators",
-    "attach_metadata", "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config",
-    "current_actor", "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic",
-    "extend_metadata", "failure_of", "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app",
-    "log_denial", "meta", "module", "name_of", "needs_of", "on_application_bootstrap", "on_application_shutdown",
-    "on_module_destroy", "on_module_init", "outgoing_trace", "provide", "provide_generic", "public", "reachable",
-    "read_metadata", "running_unit", "setting", "text_failures_of", "use_filters", "use_guards", "use_interceptors",
-    "use_pipes",
+    "Pin", "Pipe", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Reading", "Record",
+    "Reflector", "Relation", "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings",
+    "Source", "StartError", "Token", "Trace", "Transport", "Trim", "UnitOfWork", "UnknownSetting",
+    "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError", "acting_as", "after_commit",
+    "apply_decorators", "attach_metadata", "before_application_shutdown", "blocking", "catch", "check_layer",
+    "check_url", "config", "current_actor", "current_trace", "declare_handler", "declare_host", "detached_context",
+    "dynamic", "extend_metadata", "failure_of", "failures_of", "from_context", "handler_of", "hookimpl", "injectable",
+    "load_app", "log_denial", "meta", "module", "name_of", "needs_of", "on_application_bootstrap",
+    "on_application_shutdown", "on_module_destroy", "on_module_init", "outgoing_trace", "provide", "provide_generic",
+    "public", "reachable", "read_metadata", "running_unit", "setting", "text_failures_of", "use_filters", "use_guards",
+    "use_interceptors", "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
@@ -171,8 +172,8 @@ _NAMES_OF_MODULES = {
     "_violations": "Failure Failures ForeignDecoder failure_of failures_of text_failures_of",
     "contracts": (
         "Ability AbilitySource Actor All AnyOf Compare Condition DurableOccurrences Endpoint EndpointAnswer "
-        "EndpointRequest HealthIndicator MaskableSupport Never Not OccurrenceStore Operation Outbox OutboxMessage Page "
-        "Relation SchemaSupport UnitOfWork ViolationsError"
+        "EndpointRequest Gauge GaugeSource HealthIndicator MaskableSupport Never Not OccurrenceStore Operation Outbox "
+        "OutboxMessage Page Reading Relation SchemaSupport UnitOfWork ViolationsError"
     ),
     "errors": (
         "AccessError BootError ConfigurationError CycleError DefinitionError DeniedError DomainError "

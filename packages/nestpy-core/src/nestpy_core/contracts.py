@@ -21,6 +21,8 @@ __all__ = (
     "Endpoint",
     "EndpointAnswer",
     "EndpointRequest",
+    "Gauge",
+    "GaugeSource",
     "HealthIndicator",
     "MaskableSupport",
     "Never",
@@ -30,6 +32,7 @@ __all__ = (
     "Outbox",
     "OutboxMessage",
     "Page",
+    "Reading",
     "Relation",
     "SchemaSupport",
     "UnitOfWork",
@@ -348,6 +351,48 @@ class HealthIndicator(Protocol):
 
     def check(self) -> Awaitable[None]:
         """Return when healthy, raise otherwise; the text of the error stays in the process."""
+        ...
+
+
+class Gauge(msgspec.Struct, frozen=True, kw_only=True):
+    """Something whose size is measured now and then, because nobody counts it: a backlog, a pool.
+
+    Attributes:
+        name: its parts joined by dots, for instance ``queue.depth``.
+        text: one sentence on what it is.
+        unit: ``s`` for seconds, ``By`` for bytes, empty for a number of things.
+    """
+
+    name: str
+    text: str
+    unit: Literal["", "s", "By"] = ""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What one gauge shows for one set of labels.
+
+    Attributes:
+        gauge: one of those of its source.
+        value: in the unit of the gauge.
+        labels: the same names in each reading of a gauge; their values are few, whatever callers send.
+    """
+
+    gauge: Gauge
+    value: float
+    labels: Mapping[str, str] = {}
+
+
+class GaugeSource(Protocol):
+    """Reads the gauges of one capability; several are bound with ``multi=True``.
+
+    Telemetry asks when somebody wants to know, gives what it was told again for some seconds, and asks no two times at
+    once. What concerns a whole fleet is read alike in each process.
+    """
+
+    gauges: Sequence[Gauge]
+
+    def read(self) -> Awaitable[Sequence[Reading]]:
+        """Return what the gauges show now; raise where nobody can tell."""
         ...
 
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
 from nestpy_core import DefinitionError, DynamicModule, dynamic, module, provide, provide_generic
-from nestpy_core.contracts import HealthIndicator
+from nestpy_core.contracts import GaugeSource, HealthIndicator
 
 from ._admin import QueueAdmin
 from ._config import QueueConfig, url_of
-from ._health import QueueIndicator
+from ._health import QueueGauges, QueueIndicator
 from ._processor import check_queue
 from ._producers import Producers
 from ._queue import Queue
@@ -77,6 +77,7 @@ def make_queue(job: type[T], producers: Producers) -> Queue[T]:
         provide(JobStore, use_factory=open_store, default=True),
         provide_generic(Queue, make_queue),
         provide(HealthIndicator, use_class=QueueIndicator, multi=True),
+        provide(GaugeSource, use_class=QueueGauges, multi=True),
     ],
     shared=True,
 )

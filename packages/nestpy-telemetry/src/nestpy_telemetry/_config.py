@@ -34,6 +34,7 @@ class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
         metrics_token: what a reader sends as ``Authorization: Bearer …``; with it, local callers need it too.
         metrics_buckets: upper bounds of durations, in seconds.
         metrics_labels: the label sets that one metric may have; what comes after counts as ``other``.
+        gauge_cache: seconds that what gauges showed, such as the depth of a queue, is shown again.
         otlp_endpoint: the address of an OTLP/HTTP receiver without ``/v1/…``; empty exports nothing.
         otlp_headers: sent with each export, as ``key=value`` pairs with commas.
         otlp_timeout: seconds that one export may take.
@@ -61,6 +62,7 @@ class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: Secret[str] = Secret("")
     metrics_buckets: tuple[float, ...] = BUCKETS
     metrics_labels: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
+    gauge_cache: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 5.0
     otlp_endpoint: Annotated[str, setting(alias="OTEL_EXPORTER_OTLP_ENDPOINT")] = ""
     otlp_headers: Annotated[Secret[str], setting(alias="OTEL_EXPORTER_OTLP_HEADERS")] = Secret("")
     otlp_timeout: Annotated[float, msgspec.Meta(gt=0), setting(alias="OTEL_EXPORTER_OTLP_TIMEOUT")] = 10.0

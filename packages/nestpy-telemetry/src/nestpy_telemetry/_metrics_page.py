@@ -11,6 +11,7 @@ from nestpy_core import injectable
 from nestpy_core.contracts import EndpointAnswer, EndpointRequest
 
 from ._config import TelemetryConfig
+from ._gauges import Gauges, Shown
 from ._metrics import Joined, Metrics
 from ._metrics_directory import directory, living
 
@@ -22,8 +23,9 @@ _PLAIN = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-stor
 class MetricsPage:
     """Answers with every metric of the app, of all its processes."""
 
-    def __init__(self, config: TelemetryConfig, metrics: Metrics) -> None:
+    def __init__(self, config: TelemetryConfig, metrics: Metrics, gauges: Gauges) -> None:
         self._metrics = metrics
+        self._gauges = gauges
         self._token = config.metrics_token.reveal().encode()
         self._local_only = config.metrics_access == "local"
 
@@ -33,7 +35,8 @@ class MetricsPage:
         if refused is not None:
             return refused
         accept = request.headers.get("accept", "")
-        body, media_type = await anyio.to_thread.run_sync(self._rendered, accept)
+        shown = Shown(await self._gauges.readings())
+        body, media_type = await anyio.to_thread.run_sync(self._rendered, accept, shown)
         return EndpointAnswer(headers={"content-type": media_type, "cache-control": "no-store"}, body=body)
 
     def _refusal(self, request: EndpointRequest) -> EndpointAnswer | None:
@@ -48,7 +51,7 @@ class MetricsPage:
             return EndpointAnswer(status=403, headers=_PLAIN, body=b"Only local callers may read this\n")
         return None
 
-    def _rendered(self, accept: str) -> tuple[bytes, str]:
+    def _rendered(self, accept: str, shown: Shown) -> tuple[bytes, str]:
         from prometheus_client import REGISTRY
         from prometheus_client.exposition import choose_encoder
         from prometheus_client.multiprocess import MultiProcessCollector
@@ -56,10 +59,10 @@ class MetricsPage:
         encode, media_type = choose_encoder(accept)
         shared = directory()
         if shared is None:
-            return encode(Joined(self._metrics.registry, REGISTRY)), media_type
+            return encode(Joined(self._metrics.registry, shown, REGISTRY)), media_type
         living(shared)
         everybody = MultiProcessCollector(None, str(shared))  # type: ignore[no-untyped-call]  # the library's own
-        return encode(Joined(everybody)), media_type
+        return encode(Joined(everybody, shown)), media_type
 
 
 def _is_local(request: EndpointRequest) -> bool:

@@ -12,6 +12,7 @@ from nestpy_core import DynamicModule, dynamic, module, provide
 
 from ._config import TelemetryConfig
 from ._exporting import Exporting
+from ._gauges import GaugeExport, Gauges
 from ._metrics import Metrics
 from ._metrics_page import MetricsPage
 from ._observer import Observer
@@ -41,6 +42,8 @@ def _meter(exporting: Exporting) -> Meter:
         Metrics,
         MetricsPage,
         Exporting,
+        Gauges,
+        GaugeExport,
         Observer,
         provide(TracerProvider, use_factory=_tracing),
         provide(MeterProvider, use_factory=_metering),
