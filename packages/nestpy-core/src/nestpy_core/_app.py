@@ -17,6 +17,7 @@ import anyio
 
 from ._app_config import AppConfig
 from ._boot import Plan, prepare
+from ._collector import freeze_what_stays, paused_collector
 from ._container import Context
 from ._graph import Graph
 from ._hooks import Edge, Transport, is_pooled
@@ -81,8 +82,9 @@ class App:
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         try:
-            settings = Settings.read(environ=environ, directory=directory)
-            self._plan = prepare(root, settings, overrides, plugins)
+            with paused_collector():
+                settings = Settings.read(environ=environ, directory=directory)
+                self._plan = prepare(root, settings, overrides, plugins)
         except NestPyError:
             _report_when_uncaught()
             raise
@@ -121,10 +123,12 @@ class App:
         """
         if _in_new_process():
             return  # type: ignore[misc]  # the import of a main module whose app runs elsewhere
-        from ._console import configure_logging, report_failure
+        with paused_collector():
+            from ._console import configure_logging, report_failure
 
-        configure_logging(self.graph.sections[AppConfig])
-        transports = self._transports()
+            configure_logging(self.graph.sections[AppConfig])
+            transports = self._transports()
+        freeze_what_stays()
         if not any(is_pooled(transport) for transport in transports):
             sys.exit(self._run_to_end(self._new_run(transports)))
         from ._workers import supervise
