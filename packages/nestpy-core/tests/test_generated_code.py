@@ -1,5 +1,6 @@
 """Generated functions: hostile names, every kind of parameter, readable source and tracebacks."""
 
+import gc
 import traceback
 
 import pytest
@@ -205,7 +206,7 @@ async def test_handlers_of_one_shape_share_their_code_and_nothing_else():
 
     app = app_of(Host)
     one, two = edge_of(app).functions["one"], edge_of(app).functions["two"]
-    assert one.source == two.source
+    assert one.source is two.source
     assert one.function.__code__.co_code == two.function.__code__.co_code
     assert one.function.__code__.co_filename != two.function.__code__.co_filename
     async with calling(Host) as send:
@@ -222,3 +223,20 @@ async def test_what_reads_the_context_is_written_once_for_every_edge():
             name = from_context(read).emit(out, "user")
             out.line(f"return {name}")
         assert await CompiledFunction("one", "nestpy:one", out).function("seen") == value
+
+
+def test_a_boot_keeps_nothing_of_what_it_wrote_sources_with():
+    @station
+    class Host:
+        @on_line("go")
+        def go(self, word: str) -> str:
+            return word
+
+    gc.collect()
+    gc.disable()
+    try:
+        app = app_of(Host)
+        assert edge_of(app).functions
+        assert [one for one in gc.get_objects() if isinstance(one, Source)] == []
+    finally:
+        gc.enable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -21,26 +22,12 @@ Slot = Callable[["Container"], Any]
 _OTHER = re.compile(r"\W+", flags=re.ASCII)
 
 
-class _Deeper:
-    """Indents what is written inside; a boot enters thousands, which generators would make twice as dear."""
-
-    __slots__ = ("_source",)
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def __enter__(self) -> None:
-        self._source._depth += 1  # noqa: SLF001  # of this module
-
-    def __exit__(self, *_failure: object) -> None:
-        self._source._depth -= 1  # noqa: SLF001  # of this module
-
-
 class Source:
     """Lines of source under construction, with the names they use.
 
     Edges emit their part of a handler through `line` and `block`, and name what is known at boot with
-    `constant` and what exists from start on with `instance` and `method`.
+    `constant` and what exists from start on with `instance` and `method`. A source is its own block, and no cycle holds
+    it: a boot writes thousands of blocks and hundreds of sources, and each is freed as soon as it is compiled.
     """
 
     def __init__(self) -> None:
@@ -48,7 +35,6 @@ class Source:
         self.constants: dict[str, Any] = {}
         self.slots: dict[str, Slot] = {}
         self._depth = 0
-        self._deeper = _Deeper(self)
         self._names: dict[tuple[Any, ...], str] = {}
         self._taken: dict[str, int] = {}
 
@@ -59,7 +45,13 @@ class Source:
     def block(self, head: str) -> AbstractContextManager[None]:
         """Write *head* and indent what follows."""
         self.line(head)
-        return self._deeper
+        return self
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_failure: object) -> None:
+        self._depth -= 1
 
     def constant(self, value: Any, name: str) -> str:
         """Return a name for a value that is known at boot; the same object gets the same name."""
@@ -138,7 +130,7 @@ class CompiledFunction:
         """
         self.name = name
         self.filename = filename
-        self.source = "\n".join(written.lines) + "\n"
+        self.source = sys.intern("\n".join(written.lines) + "\n")  # shared by handlers of one shape
         self._slots = written.slots
         self._globals: dict[str, Any] = {
             **written.constants,
