@@ -15,6 +15,7 @@ PYTHON = INSTALLED / "python" / "bin" / "python"
 NEST = INSTALLED / "nestjs"
 
 BASELINE = "rsgi"
+SAME_SETTINGS = "rsgi-tuned"
 SUBJECT = "nestpy"
 
 
@@ -25,6 +26,7 @@ class Contestant:
     Attributes:
         needs: which environment of `peers.py` it runs in: `python`, `node`, or `project` for this repository's own.
         framework: a Python framework, counted for the target "best Python framework peer".
+        application: the directory of its sources; by default that of its name.
         distributions: what the report names with versions.
     """
 
@@ -34,10 +36,11 @@ class Contestant:
     command: Callable[[int], Sequence[str]]
     distributions: tuple[str, ...]
     framework: bool = False
+    application: str = ""
 
     @property
     def directory(self) -> Path:
-        return NEST if self.needs == "node" else BENCHMARKS / "contestants" / self.name
+        return NEST if self.needs == "node" else BENCHMARKS / "contestants" / (self.application or self.name)
 
     def server(self, core: int, logs: Path) -> Server:
         """A server for it on a free port, not started yet."""
@@ -47,9 +50,9 @@ class Contestant:
         return Server(self.command(port), self.directory, environment, port, core, log)
 
 
-def _granian(interface: str) -> Callable[[int], Sequence[str]]:
-    """Nobody's ratio may come from server settings: all on granian have those that NestPy chooses by default."""
-    options = "--workers 1 --runtime-mode st --runtime-threads 2 --loop uvloop --http 1 --no-ws --no-access-log"
+def _granian(interface: str, runtime: str = "--runtime-mode st --runtime-threads 2") -> Callable[[int], Sequence[str]]:
+    """No framework's ratio may come from server settings: all on granian have those that NestPy chooses by default."""
+    options = f"--workers 1 {runtime} --loop uvloop --http 1 --no-ws --no-access-log"
     fixed = [*options.split(), "--backpressure", "65536", "--log-level", "error", "--host", "127.0.0.1", "app:app"]
     return lambda port: [str(PYTHON), "-m", "granian", "--interface", interface, "--port", str(port), *fixed]
 
@@ -67,8 +70,11 @@ def _nestpy(port: int) -> Sequence[str]:
     return [sys.executable, "main.py"]
 
 
+_RAW = ("granian", "uvloop", "msgspec")
+
 CONTESTANTS: tuple[Contestant, ...] = (
-    Contestant("rsgi", "raw RSGI, granian", "python", _granian("rsgi"), ("granian", "uvloop", "msgspec")),
+    Contestant(BASELINE, "raw RSGI, granian", "python", _granian("rsgi", ""), _RAW, application="rsgi"),
+    Contestant(SAME_SETTINGS, "raw RSGI, NestPy's settings", "python", _granian("rsgi"), _RAW, application="rsgi"),
     Contestant("nestpy", "NestPy, granian", "project", _nestpy, ("nestpy-http", "granian", "uvloop", "msgspec")),
     Contestant("blacksheep", "BlackSheep, granian", "python", _granian("asgi"), ("blacksheep",), framework=True),
     Contestant("starlette", "Starlette, uvicorn", "python", _uvicorn, ("starlette", "uvicorn"), framework=True),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.contestants import BASELINE
+from harness.contestants import BASELINE, SAME_SETTINGS, SUBJECT
 from harness.figures import METRICS, Metric, Results
 from harness.processes import Memory
 from harness.targets import Verdict
@@ -115,7 +115,17 @@ class Report:
         counted = [sum(each.met is state for each in self.verdicts) for state in (True, False, None)]
         summary = "{} met, {} missed, {} not measured.".format(*counted)
         about = "NestPy's work per CPU-second over the peer's: median, target, verdict."
-        return "\n\n".join([summary, about, matrix, table(["", "target", "measured", ""], limits)])
+        return "\n\n".join(
+            [summary, about, matrix, *self._framework_cost(), table(["", "target", "measured", ""], limits)]
+        )
+
+    def _framework_cost(self) -> Iterable[str]:
+        """What is left of the ratio to raw RSGI once both have the same settings of the server."""
+        ratios = [self.results.ratio(SUBJECT, workload, "cpu", SAME_SETTINGS) for workload in self.workloads]
+        if any(ratios):
+            cells = ["–" if ratio is None else f"{ratio.median:.2f}" for ratio in ratios]
+            yield "The same over raw RSGI on granian with NestPy's own settings: what the framework costs."
+            yield table(["", *self.workloads], [[SAME_SETTINGS, *cells]])
 
     def _left_out(self) -> Iterable[str]:
         if not self.results.refusals:

@@ -16,7 +16,7 @@ def a_report():
     return Report(
         circumstances={"date": "today", "processor": "a fast one"},
         versions={"rsgi": {"granian": "1.0"}},
-        titles={"rsgi": "raw", "peer": "Peer", "late": "Late"},
+        titles={"rsgi": "raw", "peer": "Peer", "late": "Late", "nestpy": "NestPy", "rsgi-tuned": "raw, tuned"},
         method="Carefully.",
         workloads={"W1": "text"},
         results=results,
@@ -46,6 +46,14 @@ def test_every_figure_stands_beside_its_ratio_to_raw_rsgi():
     assert "2,500 (0.50)" in text
     assert "60.0 (2.00)" in text
     assert "250 (2.50)" in text
+
+
+def test_what_the_framework_costs_is_told_apart_from_what_its_settings_give():
+    report = a_report()
+    assert "what the framework costs" not in report.markdown()
+    report.results.visits.append(Visit("nestpy", "W1", 0, 10, 5000, 1, 2, 3))
+    report.results.visits.append(Visit("rsgi-tuned", "W1", 0, 9, 5000, 1, 2, 3))
+    assert "| rsgi-tuned | 0.90 |" in report.markdown()
 
 
 def test_what_was_not_measured_says_why():
