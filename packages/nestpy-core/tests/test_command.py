@@ -272,6 +272,14 @@ def test_module_that_fails_to_import_shows_its_own_frames_alone(project, tmp_pat
         """)
 
 
+def test_module_that_fails_inside_a_frozen_one_keeps_that_frame(project):
+    project("unset.py", "import os\nos.environ['NO_SUCH_VARIABLE']\n")
+    result = nestpy("check", "unset")
+    assert result.exit_code == 1
+    assert 'File "<frozen os>"' in result.stderr
+    assert "Error: importing the target failed with KeyError: 'NO_SUCH_VARIABLE'" in result.stderr
+
+
 def test_missing_import_inside_the_target_is_not_a_bad_target(project):
     project("importing.py", "import absent_dependency\n")
     result = nestpy("check", "importing")

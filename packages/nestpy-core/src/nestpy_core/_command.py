@@ -158,11 +158,11 @@ def _name(error: BaseException) -> str:
 
 def _own_trace(error: Exception) -> str:
     """Return the traceback without the frames of this package and of the import system."""
-    here = str(Path(__file__).parent)
+    hidden = str(Path(__file__).parent), "<frozen importlib"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((here, "<frozen importlib")) and Path(frame.filename).parts[-2] != "importlib"
+        if not frame.filename.startswith(hidden) and Path(frame.filename).parent.name != "importlib"
     ]
     return "".join(["Traceback (most recent call last):\n", *traceback.format_list(frames)]).rstrip()
 
