@@ -124,7 +124,7 @@ check: lint types test ## Everything that .ci/run checks
 # ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: bench
-bench: setup ## Compare NestPy with its peers: over HTTP, with rows of PostgreSQL, its queue, MCP; ARGS='rows' for one
+bench: setup ## Compare NestPy with its peers: over HTTP, with rows of PostgreSQL, its queue, MCP, GraphQL; ARGS='rows' for one
 	@$(PY) benchmarks/run.py $(ARGS)
 	@test -n "$(ARGS)" || $(PY) benchmarks/run.py rows
 	@test -n "$(ARGS)" || $(PY) benchmarks/run.py queues

@@ -68,6 +68,7 @@ SERVERS = {
     "its own": (["main.py"], {}),
     "its own, two workers": (["main.py"], {"NESTPY_HTTP__WORKERS": "2"}),
     "granian over ASGI": (["-m", "granian", "--interface", "asgi", "--port", "PORT", "main:app"], {}),
+    "uvicorn": (["-m", "uvicorn", "--port", "PORT", "main:app"], {}),
 }
 
 
