@@ -224,9 +224,9 @@ def _sentence(entity: Entity, name: Name) -> str:
     return {
         "list": f"List {noun} rows, page by page.",
         "get": f"Return one {noun}.",
-        "create": f"Make a {noun}.",
-        "update": f"Change the given fields of a {noun}.",
-        "delete": f"Delete a {noun}.",
+        "create": f"Make one {noun}.",
+        "update": f"Change the given fields of one {noun}.",
+        "delete": f"Delete one {noun}.",
     }[name]
 
 
