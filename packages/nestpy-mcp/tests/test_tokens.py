@@ -46,6 +46,7 @@ class Guard(TokenGuard):
             audience=tuple(claims["aud"]),
             expires_at=claims["exp"],
             issuer=claims["iss"],
+            client_id=claims.get("client_id", ""),
             scopes=("read",),
         )
 
@@ -60,10 +61,21 @@ class Tools:
         return f"{actor.id} {actor.scopes}"
 
 
-def app_module(**options: Any) -> type:
-    settings = McpModule.for_root(authorization_servers=["https://auth.example.com"], **options)
+@use_guards(Guard)
+@mcp("/sessions", stateful=True)
+class Stateful:
+    @tool()
+    async def who(self, context: McpContext) -> str:
+        """Say for whom which client of which issuer asks."""
+        actor: Any = context.actor
+        return f"{actor.id} {actor.issuer} {context.request.client_id}"
 
-    @module(imports=[HttpModule.for_root(), settings], providers=[Tools])
+
+def app_module(*more_issuers: str, **options: Any) -> type:
+    issuers = ["https://auth.example.com", *more_issuers]
+    settings = McpModule.for_root(authorization_servers=issuers, **options)
+
+    @module(imports=[HttpModule.for_root(), settings], providers=[Tools, Stateful])
     class AppModule: ...
 
     return AppModule
@@ -126,3 +138,38 @@ async def test_the_audience_is_the_url_that_is_set_whatever_host_the_request_nam
             await app.mcp(headers=bearer(token())).call_tool("who")
         there = token(aud=["https://mcp.example.com/mcp"])
         assert (await app.mcp(headers=bearer(there)).call_tool("who"))["isError"] is False
+
+
+def of_client(client_id: str, **changes: Any) -> dict[str, str]:
+    return bearer(token(aud=["http://localhost/sessions"], client_id=client_id, **changes))
+
+
+async def test_a_session_is_the_actors_of_one_issuer_and_the_clients_that_opened_it() -> None:
+    other = "https://other.example.com"
+    async with TestApp(App(app_module(other))) as app:
+        editor = app.mcp("/sessions", headers=of_client("editor"))
+        await editor.initialize()
+        for headers in (
+            of_client("agent"),
+            of_client(""),
+            of_client("editor", iss=other),
+            of_client("editor", sub="eve"),
+        ):
+            thief = app.mcp("/sessions", headers=headers)
+            thief.session = editor.session
+            with pytest.raises(McpRefusedError) as refused:
+                await thief.call_tool("who")
+            assert (refused.value.status, str(refused.value)) == (404, "Session not found")
+        renewed = app.mcp("/sessions", headers=of_client("editor", exp=NOW + 999))
+        renewed.session = editor.session
+        result = await renewed.call_tool("who")
+        assert result["content"][0]["text"] == "ada https://auth.example.com editor"
+
+
+async def test_many_clients_open_no_more_sessions_for_one_actor_than_one_does() -> None:
+    async with TestApp(App(app_module(sessions_per_principal=2))) as app:
+        for number in range(2):
+            await app.mcp("/sessions", headers=of_client(f"client {number}")).initialize()
+        with pytest.raises(McpRefusedError) as refused:
+            await app.mcp("/sessions", headers=of_client("client 3")).initialize()
+        assert refused.value.status == 429

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from time import monotonic
 from typing import Any
+
+import msgspec
 
 from nestpy_core import current_actor
 from nestpy_http import Request
@@ -30,17 +31,20 @@ class HeldSessions:
         self._records: dict[str, SessionRecord] = {}
         self._used: dict[str, float] = {}
 
-    async def open(self, params: dict[str, Any], version: str) -> SessionRecord:
+    async def open(self, params: dict[str, Any], version: str, exchange: Exchange) -> SessionRecord:
         """Return a new session of whoever acts.
 
         Raises:
             RpcError: who holds too many.
         """
+        from secrets import token_urlsafe  # it loads OpenSSL: only servers with sessions pay for it
+
         record = SessionRecord(
-            id=secrets.token_urlsafe(32),
-            principal=_principal(),
+            id=token_urlsafe(32),
+            principal=_principal(exchange.issuer),
             path=self._server.path,
             version=version,
+            client_id=exchange.client_id,
             client=mapping(params.get("clientInfo")),
             capabilities=mapping(params.get("capabilities")),
         )
@@ -58,13 +62,15 @@ class HeldSessions:
         """
         found = request.headers.get_all("mcp-session-id")
         resource = resource_of(self._config, request, self._server.path)
-        await self._server.admitted(Exchange(version, request.headers, resource=resource).request("session", {}))
+        admitted = Exchange(version, request.headers, resource=resource).request("session", {})
+        await self._server.admitted(admitted)
         if len(found) != 1:
             raise RpcError(INVALID_REQUEST, "Mcp-Session-Id is required", status=400)
         record = await self.store.get(str(found[0]), idle=self._config.session_idle)
-        if record is None or record.principal != _principal() or record.path != self._server.path:
-            if record is None:
-                self.forget(str(found[0]))
+        if record is None:
+            self.forget(str(found[0]))
+        whose = _principal(admitted.issuer), admitted.client_id, self._server.path
+        if record is None or (record.principal, record.client_id, record.path) != whose:
             raise RpcError(REFUSED, "Session not found", status=404)
         self._use(record)
         return record
@@ -130,6 +136,7 @@ class HeldSessions:
             self.forget(session_id)
 
 
-def _principal() -> str:
+def _principal(issuer: str) -> str:
+    """Return who acts; two issuers may give one subject to two people."""
     actor = current_actor()
-    return "" if actor is None else f"{type(actor).__name__}:{actor.id}"
+    return "" if actor is None else msgspec.json.encode((type(actor).__name__, str(actor.id), issuer)).decode()

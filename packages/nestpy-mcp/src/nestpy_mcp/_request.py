@@ -81,6 +81,8 @@ class McpRequest:
         headers: of the HTTP request, by lower-case name; empty over stdio.
         session_id: of a stateful server.
         resource: this server's own URL, which a token must be meant for; empty over stdio.
+        issuer: who gave the caller's token, and
+        client_id: the OAuth client that it was given to, as a guard says; a session is bound to both and to the actor.
         client: name and version of the client, where it told them.
         capabilities: what the client offers.
     """
@@ -93,7 +95,9 @@ class McpRequest:
         "arguments",
         "capabilities",
         "client",
+        "client_id",
         "headers",
+        "issuer",
         "method",
         "params",
         "resource",
@@ -121,6 +125,8 @@ class McpRequest:
         self.headers = headers
         self.session_id = session_id
         self.resource = resource
+        self.issuer = ""
+        self.client_id = ""
         self.client = client or {}
         self.capabilities = capabilities or {}
         self._channel = channel

@@ -47,9 +47,21 @@ class Exchange:
         client: who asks, where no session knows it.
         capabilities: what the client offers, where no session knows it.
         resource: the server's own URL.
+        issuer: who gave the caller's token, and
+        client_id: the OAuth client that it was given to; known once the caller has been admitted.
     """
 
-    __slots__ = ("capabilities", "channel", "client", "headers", "resource", "session", "version")
+    __slots__ = (
+        "capabilities",
+        "channel",
+        "client",
+        "client_id",
+        "headers",
+        "issuer",
+        "resource",
+        "session",
+        "version",
+    )
 
     def __init__(
         self,
@@ -60,6 +72,7 @@ class Exchange:
         resource: str = "",
     ) -> None:
         self.resource = resource
+        self.issuer = self.client_id = ""
         self.version = version
         self.headers = headers
         self.channel = channel
@@ -209,6 +222,7 @@ class McpServer:
         self, method: str, params: dict[str, Any], request: McpRequest, exchange: Exchange
     ) -> dict[str, Any]:
         open_doors = await self.admitted(request)
+        exchange.issuer, exchange.client_id = request.issuer, request.client_id
         if method in LISTS:
             return self._listed(*LISTS[method], params, open_doors)
         if method in ("initialize", "ping", "logging/setLevel") and exchange.version not in MODERN:

@@ -15,9 +15,11 @@ class SessionRecord(msgspec.Struct, kw_only=True):
 
     Attributes:
         id: 256 random bits from the operating system.
-        principal: the actor who opened it; nobody else may use it. Empty for an anonymous caller.
+        principal: the actor who opened it, with the issuer of the token; nobody else may use it. Empty for an anonymous
+            caller.
         path: of the server.
         version: the revision that was agreed on.
+        client_id: the OAuth client that opened it for the principal; no other may use it. Empty without one.
         client: name and version of the client.
         capabilities: what the client offers.
         level: the least urgent log messages that it wants.
@@ -28,6 +30,7 @@ class SessionRecord(msgspec.Struct, kw_only=True):
     principal: str
     path: str
     version: str
+    client_id: str = ""
     client: dict[str, Any] = {}
     capabilities: dict[str, Any] = {}
     level: str = "info"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
@@ -178,7 +177,9 @@ class StreamChannel:
             raise ClientCapabilityError(
                 f"`{method}` cannot be sent: no session leads back from the client.\nHint: write `@mcp(stateful=True)`"
             )
-        number = secrets.token_urlsafe(16)
+        from secrets import token_urlsafe  # it loads OpenSSL: only servers that ask pay for it
+
+        number = token_urlsafe(16)
         future = self._live.pending[number] = asyncio.get_running_loop().create_future()
         self.stream.put({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         looking = asyncio.create_task(self._look(number, self._live))

@@ -28,7 +28,8 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
         subject: whom it stands for.
         audience: the servers that it is meant for, by URL (RFC 8707).
         expires_at: seconds since the epoch.
-        issuer: who gave it.
+        issuer: who gave it; the subject is unique there, and maybe nowhere else.
+        client_id: the OAuth client that it was given to (RFC 9068).
         scopes: what it grants.
     """
 
@@ -36,15 +37,17 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
     audience: tuple[str, ...]
     expires_at: float
     issuer: str = ""
+    client_id: str = ""
     scopes: tuple[str, ...] = ()
 
 
 class TokenActor(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever a token stands for."""
+    """Whoever a token stands for; of several issuers two may have the same *id*."""
 
     id: str
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    issuer: str = ""
 
 
 @injectable
@@ -72,7 +75,7 @@ class TokenGuard:
 
     def actor(self, token: AccessToken) -> Actor:
         """Return who acts."""
-        return TokenActor(id=token.subject, scopes=token.scopes)
+        return TokenActor(id=token.subject, scopes=token.scopes, issuer=token.issuer)
 
     async def can_activate(self, context: McpContext) -> bool | Denial:
         """Admit or refuse whoever asks."""
@@ -84,6 +87,7 @@ class TokenGuard:
         if token is None or not self._is_meant(token, context.request.resource):
             return Denial.unauthorized(challenge=INVALID)
         context.actor = self.actor(token)
+        context.request.issuer, context.request.client_id = token.issuer, token.client_id
         return True
 
     def _is_meant(self, token: AccessToken, resource: str) -> bool:

@@ -132,10 +132,11 @@ class HttpTransport:
 
     async def _initialize(self, message: dict[str, Any], request: Request) -> Response:
         params = message.get("params", {})
-        result = await self.server.handle("initialize", params, self._exchange(request, "initialize"))
+        exchange = self._exchange(request, "initialize")
+        result = await self.server.handle("initialize", params, exchange)
         headers: dict[str, str] = {}
         if self.server.stateful:
-            headers["mcp-session-id"] = (await self.held.open(params, result["protocolVersion"])).id
+            headers["mcp-session-id"] = (await self.held.open(params, result["protocolVersion"], exchange)).id
         return document({"jsonrpc": "2.0", "id": message["id"], "result": result}, 200, headers)
 
     async def _told(
