@@ -74,6 +74,22 @@ def python_environment(python: Path, requirements: Path) -> None:
     _stamp(environment, key)
 
 
+def project_environment(python: Path, *names: str) -> None:
+    """Make an environment of distributions of this project, as they stand, what these need, and nothing else."""
+    places = [BENCHMARKS.parent / "packages" / name for name in names]
+    declared = b"".join((place / "pyproject.toml").read_bytes() for place in places)
+    key = hashlib.sha256(declared + sys.version.encode()).hexdigest()
+    environment = python.parent.parent
+    if _stamped(environment, key):
+        return
+    print(f"Installing {', '.join(names)} …", file=sys.stderr, flush=True)
+    shutil.rmtree(environment, ignore_errors=True)
+    _run([sys.executable, "-m", "venv", str(environment)])
+    editable = [part for place in places for part in ("--editable", str(place))]
+    _run([str(python), "-m", "pip", "install", "--quiet", *editable])
+    _stamp(environment, key)
+
+
 def node_environment(place: Path, sources: Path, *commands: Sequence[str]) -> None:
     """Copy *sources*, install what their package.json names and run *commands* there, unless that was done already.
 

@@ -2,7 +2,8 @@
 
 Every contestant serves the same tool with two validated arguments and a structured result, stateless and answering with
 JSON, in one process; tools/call is put under load in a revision that begins with a handshake, which all of them speak.
-Memory is that of each alone, at rest and after its load.
+Memory is that of each alone, at rest and after its load. Each has an environment that holds what it needs and nothing
+else: servers import what they find. One more process shows what NestPy stands on and nothing of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from harness.session import say
 from harness.workloads import Exchange
 
 SOURCES = BENCHMARKS / "contestants" / "mcp"
-PYTHON = INSTALLED / "mcp" / "bin" / "python"
 SUBJECT = "nestpy"
 CALL = {
     "jsonrpc": "2.0",
@@ -41,11 +41,12 @@ WORK, MEMORY = 5.0, 0.45
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One server."""
+    """One server; an *idle* one knows no MCP, and only its memory counts."""
 
     name: str
     title: str
     command: Callable[[int], Sequence[str]]
+    idle: bool = False
 
     def server(self, core: int, logs: Path) -> Server:
         """Return it on a free port, not started yet."""
@@ -54,16 +55,36 @@ class Contestant:
         return Server(self.command(port), SOURCES, environment, port, core, logs / f"mcp-{self.name}.log")
 
 
-def _uvicorn(target: str) -> Callable[[int], Sequence[str]]:
+def _python(environment: str) -> Path:
+    return INSTALLED / f"mcp-{environment}" / "bin" / "python"
+
+
+def _uvicorn(name: str) -> Callable[[int], Sequence[str]]:
     options = "--loop uvloop --http httptools --no-access-log --log-level error --host 127.0.0.1"
-    return lambda port: [str(PYTHON), "-m", "uvicorn", "--port", str(port), *options.split(), target]
+    return lambda port: [
+        *(str(_python(name)), "-m", "uvicorn", "--port", str(port), *options.split(), f"{name}_app:app")
+    ]
 
 
 CONTESTANTS = (
-    Contestant("nestpy", "NestPy, granian", lambda _: [sys.executable, "nestpy_app.py"]),
-    Contestant("sdk", "official SDK 2.3, uvicorn", _uvicorn("sdk_app:app")),
-    Contestant("fastmcp", "FastMCP 4.1, uvicorn", _uvicorn("fastmcp_app:app")),
+    Contestant("nestpy", "NestPy, granian", lambda _: [str(_python("nestpy")), "nestpy_app.py"]),
+    Contestant("sdk", "official SDK 2.3, uvicorn", _uvicorn("sdk")),
+    Contestant("fastmcp", "FastMCP 4.1, uvicorn", _uvicorn("fastmcp")),
+    Contestant("floor", "granian alone", lambda _: [str(_python("nestpy")), "floor_app.py"], idle=True),
 )
+
+
+def prepare(chosen: Sequence[Contestant]) -> None:
+    """Install the contestants outside the project's environment.
+
+    Raises:
+        SetupError: one cannot be installed.
+    """
+    INSTALLED.mkdir(exist_ok=True)
+    (INSTALLED / ".gitignore").write_text("*\n")
+    peers.project_environment(_python("nestpy"), "nestpy-core", "nestpy-http", "nestpy-mcp")
+    for name in {one.name for one in chosen} & {"sdk", "fastmcp"}:
+        peers.python_environment(_python(name), SOURCES / f"requirements-{name}.txt")
 
 
 @dataclass(slots=True)
@@ -102,6 +123,9 @@ def remembered(contestant: Contestant, program: Path, logs: Path, cores: machine
     server, seen = contestant.server(cores.server, logs), Seen()
     try:
         server.start("/ready", b"ready")
+        if contestant.idle:
+            seen.rest = Memory.of(server.pid)
+            return seen
         exchange = exchange_of(server.port)
         seen.rest = Memory.of(server.pid)
         load.run(program, exchange, port=server.port, connections=connections, seconds=2.0, core=cores.load)
@@ -116,7 +140,7 @@ def measure(chosen: Sequence[Contestant], *, rounds: int, seconds: float, connec
     program, cores, logs = load.compiled(INSTALLED), machine.choose_cores(), INSTALLED / "logs"
     logs.mkdir(exist_ok=True)
     found = {one.name: remembered(one, program, logs, cores, connections) for one in chosen}
-    servers = {one.name: one.server(cores.server, logs) for one in chosen}
+    servers = {one.name: one.server(cores.server, logs) for one in chosen if not one.idle}
     try:
         for server in servers.values():
             server.start("/ready", b"ready")
@@ -160,9 +184,12 @@ def table(found: Mapping[str, Seen], titles: Mapping[str, str]) -> str:
     ours = found[SUBJECT]
     for name, seen in found.items():
         assert seen.rest is not None  # `measure` reads both
-        assert seen.loaded is not None
         assert ours.rest is not None
         assert ours.loaded is not None
+        if seen.loaded is None:
+            rest = f"{seen.rest.rss:.1f} ({ours.rest.rss / seen.rest.rss:.2f})"
+            lines.append(f"| {titles[name]} | – | – | – | {rest} | {seen.rest.pss:.1f} | – |")
+            continue
         cells = [
             (median(seen.rates), ",.0f", ratio(ours.rates, seen.rates)),
             (median(seen.costs), ".1f", ratio(seen.costs, ours.costs)),
@@ -183,7 +210,7 @@ def judge(found: Mapping[str, Seen]) -> list[Goal]:
     """
     ours, goals = found[SUBJECT], []
     for name, seen in found.items():
-        if name == SUBJECT or ours.rest is None or seen.rest is None:
+        if name == SUBJECT or ours.rest is None or seen.rest is None or seen.loaded is None:
             continue
         work, memory = ratio(seen.costs, ours.costs), ours.rest.rss / seen.rest.rss
         goals.append(Goal(f"at least {WORK:g} times the work of {name} in a CPU-second", f"{work:.1f}", work >= WORK))
@@ -202,9 +229,7 @@ def main(arguments: Sequence[str]) -> int:
     names = {name for name in options.contestants.split(",") if name}
     chosen = [one for one in CONTESTANTS if not names or one.name in {*names, SUBJECT}]
     try:
-        INSTALLED.mkdir(exist_ok=True)
-        (INSTALLED / ".gitignore").write_text("*\n")
-        peers.python_environment(PYTHON, SOURCES / "requirements.txt")
+        prepare(chosen)
         found = measure(chosen, rounds=options.rounds, seconds=options.seconds, connections=options.connections)
     except (peers.SetupError, load.LoadError, ServerError) as error:
         say(str(error))

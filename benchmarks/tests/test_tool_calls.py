@@ -16,6 +16,13 @@ def test_ratios_stand_beside_the_figures_of_others():
     ]
 
 
+def test_a_process_that_knows_no_mcp_has_memory_and_no_target():
+    found = {"nestpy": seen(10, 40), "floor": Seen(rest=Memory(31, 32))}
+    lines = table(found, {"nestpy": "NestPy", "floor": "granian alone"}).splitlines()
+    assert lines[3:] == ["| granian alone | – | – | – | 32.0 (1.25) | 31.0 | – |"]
+    assert judge(found) == []
+
+
 def test_each_target_can_be_met_and_missed():
     assert [goal.met for goal in judge({"nestpy": seen(10, 40), "sdk": seen(60, 100)})] == [True, True]
     assert [goal.met for goal in judge({"nestpy": seen(10, 40), "sdk": seen(40, 80)})] == [False, False]
