@@ -6,11 +6,11 @@ import builtins
 import keyword
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from ._container import Container
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ("CompiledFunction", "Source")
 
-Slot = Callable[["Container"], Any]
+Slot = tuple["Binding", str | None]
+"""A singleton, or its bound method of this name."""
+Memory = tuple["Source", Any]
+"""The beginning of a function, and what its writer returned."""
+T = TypeVar("T")
 _OTHER = re.compile(r"\W+", flags=re.ASCII)
 
 
@@ -34,62 +38,92 @@ class Source:
         self.lines: list[str] = []
         self.constants: dict[str, Any] = {}
         self.slots: dict[str, Slot] = {}
-        self._depth = 0
-        self._names: dict[tuple[Any, ...], str] = {}
+        self._indent = ""
+        self._constant_names: dict[int, str] = {}
+        self._slot_names: dict[Slot, str] = {}
         self._taken: dict[str, int] = {}
 
     def line(self, text: str) -> None:
         """Write one line at the current depth."""
-        self.lines.append("    " * self._depth + text)
+        self.lines.append(self._indent + text)
 
     def block(self, head: str) -> AbstractContextManager[None]:
         """Write *head* and indent what follows."""
-        self.line(head)
+        self.lines.append(self._indent + head)
         return self
 
     def __enter__(self) -> None:
-        self._depth += 1
+        self._indent += "    "
 
     def __exit__(self, *_failure: object) -> None:
-        self._depth -= 1
+        self._indent = self._indent[4:]
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Write several lines, each deeper by what it begins with."""
+        self.lines += [self._indent + text for text in lines]
+
+    def replay(self, key: Hashable, memory: dict[Hashable, Memory], write: Callable[[Source], T]) -> T:
+        """Write what *write* writes, and return what it returns; from *memory* where that was written before.
+
+        Only the beginning of a function is remembered, where no name is taken: there it cannot come out differently.
+
+        Args:
+            key: everything that *write* depends on.
+            memory: what was written by key; the caller keeps it as long as the constants in it hold.
+            write: writes lines; it leaves the depth as it found it.
+        """
+        if self._taken:
+            return write(self)
+        if (self._indent, key) not in memory:
+            first = Source()
+            first._indent = self._indent
+            memory[self._indent, key] = first, write(first)
+        known, result = memory[self._indent, key]
+        self.lines += known.lines
+        self.constants.update(known.constants)
+        self.slots.update(known.slots)
+        self._constant_names.update(known._constant_names)  # noqa: SLF001  # of this class
+        self._slot_names.update(known._slot_names)  # noqa: SLF001  # of this class
+        self._taken.update(known._taken)  # noqa: SLF001  # of this class
+        return result
 
     def constant(self, value: Any, name: str) -> str:
         """Return a name for a value that is known at boot; the same object gets the same name."""
-        key = ("constant", id(value))
-        if key not in self._names:
-            self._names[key] = self._free(name)
-            self.constants[self._names[key]] = value
-        return self._names[key]
+        known = self._constant_names.get(id(value))
+        if known is None:
+            known = self._constant_names[id(value)] = self.fresh(name)
+            self.constants[known] = value
+        return known
 
     def instance(self, binding: Binding) -> str:
         """Return a name for a singleton, bound at every start."""
-        return self._slot(("instance", binding), binding.label, lambda container: container.instance(binding))
+        return self._slot_names.get((binding, None)) or self._slot((binding, None), binding.label)
 
     def method(self, binding: Binding, method: str, name: str | None = None) -> str:
         """Return a name for a bound method of a singleton, bound at every start; *name* suggests which."""
+        slot = (binding, method)
+        return self._slot_names.get(slot) or self._slot(slot, name or f"{binding.label}_{method}")
 
-        def bind(container: Container) -> Any:
-            return getattr(container.instance(binding), method)
-
-        return self._slot(("method", binding, method), name or f"{binding.label}_{method}", bind)
-
-    def _slot(self, key: tuple[Any, ...], name: str, slot: Slot) -> str:
-        if key not in self._names:
-            self._names[key] = self._free(name)
-            self.slots[self._names[key]] = slot
-        return self._names[key]
+    def _slot(self, slot: Slot, name: str) -> str:
+        known = self._slot_names[slot] = self.fresh(name)
+        self.slots[known] = slot
+        return known
 
     def fresh(self, name: str) -> str:
         """Return an unused name for a local variable."""
-        return self._free(name)
-
-    def _free(self, name: str) -> str:
-        stem = f"_{identifier(name)}"
-        number = self._taken[stem] = self._taken.get(stem, 0) + 1
-        return stem if number == 1 else self._free(f"{name}_{number}")
+        stem = _stem(name)
+        if stem not in self._taken:
+            self._taken[stem] = 1
+            return stem
+        self._taken[stem] += 1
+        return self.fresh(f"{name}_{self._taken[stem]}")
 
 
 @lru_cache(maxsize=4096)
+def _stem(name: str) -> str:
+    return f"_{identifier(name)}"
+
+
 def identifier(text: str) -> str:
     """Turn any text into a Python identifier that begins with a letter."""
     name = (text if text.isascii() and text.isidentifier() else _OTHER.sub("_", text)).strip("_") or "value"
@@ -143,8 +177,9 @@ class CompiledFunction:
 
     def bind(self, container: Container) -> None:
         """Bind the instances of this start into the function's globals."""
-        for name, slot in self._slots.items():
-            self._globals[name] = slot(container)
+        for name, (binding, method) in self._slots.items():
+            instance = container.instance(binding)
+            self._globals[name] = instance if method is None else getattr(instance, method)
 
     def release(self) -> None:
         """Forget the instances of the last start."""
@@ -162,7 +197,8 @@ def _code_of(source: str, codes: dict[str, CodeType]) -> CodeType:
 
 def _renamed(code: CodeType, filename: str, **names: Any) -> CodeType:
     """Return *code* under *names*, and with the code of the functions in it under another file's name."""
-    constants = tuple(
-        _renamed(constant, filename) if isinstance(constant, CodeType) else constant for constant in code.co_consts
-    )
-    return code.replace(co_filename=filename, co_consts=constants, **names)
+    if CodeType in map(type, code.co_consts):
+        names["co_consts"] = tuple(
+            _renamed(constant, filename) if isinstance(constant, CodeType) else constant for constant in code.co_consts
+        )
+    return code.replace(co_filename=filename, **names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from nestpy_core import Graph, Source
@@ -34,6 +34,7 @@ class Gate:
         self._csrf = Csrf(config.cors_origins if config.cors_credentials else ())
         busy = ServiceUnavailableError("Too many requests are running")
         late = ServiceUnavailableError("The request took too long")
+        self._beginnings: dict[Hashable, Any] = {}
         self._busy = answers.ready(answers.problem(busy))
         self._late = answers.ready(answers.problem(late))
 
@@ -61,19 +62,18 @@ class Gate:
             reads: whether it waits for a body, which others need not wait for.
             observed: whether instruments read ``outcome``.
         """
-        table = self._running(out, "table")
+        checks = self._config.csrf and method in UNSAFE_METHODS
         outcome = "outcome = " if observed else ""
-        if sheds:
-            self._admit(out, table, outcome)
-        if self._config.csrf and method in UNSAFE_METHODS:
-            self._check_site(out, outcome)
-        left = [f"{table}.pop(protocol, None)" if streams or reads else f"del {table}[protocol]"]
-        if reads:
-            parked = self._running(out, "parked")
-            left += [f"if {parked}:", f"    {parked}.pop(protocol, None)"]
-        return self._bounded(
-            out, table, label, self._seconds(seconds, out), streams=streams, left=left, outcome=outcome
-        )
+
+        def begin(beginning: Source) -> Sequence[str]:
+            if sheds:
+                self._admit(beginning, outcome)
+            if checks:
+                self._check_site(beginning, outcome)
+            return self._enter(beginning, self._seconds(seconds, beginning), outcome, streams=streams, reads=reads)
+
+        ending = out.replay((checks, seconds, sheds, streams, reads, observed), self._beginnings, begin)
+        return _Bounded(out, ending, out.constant(label, "label"))
 
     def entry(self, out: Source) -> str:
         """Return an expression for the running request's entry in the table."""
@@ -96,7 +96,8 @@ class Gate:
         seconds = float(self._config.request_timeout if own is None else own)
         return repr(seconds) if seconds else out.constant(float("inf"), "never")
 
-    def _admit(self, out: Source, table: str, outcome: str) -> None:
+    def _admit(self, out: Source, outcome: str) -> None:
+        table = self._running(out, "table")
         admit = self._running(out, "admit")
         with out.block(f"if len({table}) >= {self._config.max_concurrency} and not await {admit}():"):
             out.line(f"protocol.response_bytes(*{out.constant(self._busy, 'busy')})")
@@ -113,25 +114,27 @@ class Gate:
                 out.line(f"{outcome}{out.constant(self._answers.refuse, 'refuse')}(protocol, {refused})")
                 out.line("return")
 
-    @contextlib.contextmanager
-    def _bounded(
-        self, out: Source, table: str, label: str, seconds: str, *, streams: bool, left: list[str], outcome: str
-    ) -> Iterator[None]:
+    def _enter(self, out: Source, seconds: str, outcome: str, *, streams: bool, reads: bool) -> Sequence[str]:
+        """Write the entry in the table, and return what ends the `try` that follows; `{label}` stands for a name."""
+        table = self._running(out, "table")
         if streams:
             out.line(f"protocol = {out.constant(StreamingProtocol, 'StreamingProtocol')}(protocol, {table})")
         task = current_task_code(out.constant, self._running(out, "loop"))
         out.line(f"{table}[protocol] = [{task}, {seconds}, None, None]")
-        with out.block("try:"):
-            yield
-        with out.block(f"except {out.constant(asyncio.CancelledError, 'CancelledError')}:"):
-            why = out.fresh("why")
-            out.line(f"{why} = {self._running(out, 'ended')}(protocol)")
-            with out.block(f"if {why} is None:"):
-                out.line("raise")
-            out.line(f"{outcome}{out.constant(self._end, 'end')}(protocol, {why}, {out.constant(label, 'label')})")
-        with out.block("finally:"):
-            for line in left:
-                out.line(line)
+        why = out.fresh("why")
+        ending = [
+            f"except {out.constant(asyncio.CancelledError, 'CancelledError')}:",
+            f"    {why} = {self._running(out, 'ended')}(protocol)",
+            f"    if {why} is None:",
+            "        raise",
+            f"    {outcome}{out.constant(self._end, 'end')}(protocol, {why}, {{label}})",
+            "finally:",
+            f"    {table}.pop(protocol, None)" if streams or reads else f"    del {table}[protocol]",
+        ]
+        if reads:
+            parked = self._running(out, "parked")
+            ending += [f"    if {parked}:", f"        {parked}.pop(protocol, None)"]
+        return ending
 
     def _end(self, protocol: Any, why: Ended, label: str) -> int:
         if why is Ended.GONE:
@@ -139,3 +142,21 @@ class Gate:
         logger.warning("%s was cancelled: it took too long", label)
         protocol.response_bytes(*self._late)
         return self._late.status
+
+
+class _Bounded:
+    """Writes a `try:` around what is written inside."""
+
+    __slots__ = ("_ending", "_label", "_out")
+
+    def __init__(self, out: Source, ending: Sequence[str], label: str) -> None:
+        self._out = out
+        self._ending = ending
+        self._label = label
+
+    def __enter__(self) -> None:
+        self._out.block("try:").__enter__()
+
+    def __exit__(self, *failure: object) -> None:
+        self._out.__exit__(*failure)
+        self._out.write([line.replace("{label}", self._label) for line in self._ending])
