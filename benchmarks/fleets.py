@@ -243,43 +243,6 @@ async def _flow(queue: Queue[Work], admin: QueueAdmin, jobs: int) -> None:
     await admin.drained("work", 600.0)
 
 
-async def schedules(seconds: float, processes: int, count: int, directory: Path) -> list[Goal]:
-    """S1: kill one of several schedulers every two seconds."""
-    lines = Lines(directory / "schedules")
-    with RedisProcess() as redis, ForkServer(_SCHEDULER) as server:
-        fleet = [server.fork(redis.url, str(lines.path), str(count), "* * * * * *") for _ in range(processes)]
-        while len(lines.path.read_text().splitlines()) < count:  # noqa: ASYNC110  # the fleet has begun
-            await asyncio.sleep(0.1)
-        begin, killed = int(time.time()) + 2, 0
-        while time.time() < begin + seconds:
-            await asyncio.sleep(2.0 - random.uniform(0, 0.5))
-            victim = random.choice(fleet)
-            await asyncio.to_thread(victim.kill)
-            victim.start()
-            killed += 1
-        end = int(time.time()) - 1
-        await asyncio.sleep(3)
-        for one in fleet:
-            await asyncio.to_thread(one.terminate)
-        ran = Counter((words[0], int(words[1])) for words in map(str.split, lines.path.read_text().splitlines()))
-        wanted = {(f"job-{number}", due) for number in range(count) for due in range(begin, end)}
-        claimed = await _claimed(redis.url, wanted - ran.keys())
-    double = sum(1 for times in ran.values() if times > 1)
-    missed = len(wanted - ran.keys())
-    for due in sorted({due for _, due in wanted - ran.keys()}):
-        say(f"S1  {sum(1 for _, one in wanted - ran.keys() if one == due)} missed {due - begin} s after the begin")
-    what = f"S1 {killed} kills among {processes} schedulers of {count} schedules, {len(wanted):,} occurrences"
-    return [
-        Goal(f"{what}: none runs twice", str(double), double == 0),
-        Goal(f"{what}: none is left unclaimed", str(missed - claimed), missed == claimed),
-        Goal(
-            f"{what}: only those that a killed process had just claimed do not run",
-            f"{claimed}, {claimed / killed:.1f} for each kill",
-            claimed <= killed * count / processes,
-        ),
-    ]
-
-
 async def lags(seconds: float, count: int, directory: Path) -> list[Goal]:
     """S7: let many schedules be due in the same moment, and end the process in the midst of one."""
     lines = Lines(directory / "lags")
@@ -291,10 +254,10 @@ async def lags(seconds: float, count: int, directory: Path) -> list[Goal]:
         await asyncio.sleep(seconds)
         await asyncio.sleep(5.05 - time.time() % 5)
         code = await asyncio.to_thread(one.terminate)
-        claimed = await _claims(redis.url)
+        claimed = await schedulers.claims(redis.url)
     ran: dict[int, list[float]] = {}
     words = [line.split() for line in lines.path.read_text().splitlines()]
-    for _, due, _, late in words:
+    for _, due, _, late, _ in words:
         ran.setdefault(int(due), []).append(float(late))
     whole = [late for due, late in ran.items() if due > begin and len(late) == count]
     lost = claimed - {(name, int(due)) for name, due, *_ in words}
@@ -369,18 +332,6 @@ def judge_steps(ran: Mapping[int, Sequence[float]], stepped: Sequence[float], en
     ]
 
 
-async def _claims(url: str) -> set[tuple[str, int]]:
-    async with Redis.from_url(url, decode_responses=True) as client:
-        found = [key async for key in client.scan_iter(match="*:due:*", count=1000)]
-    return {(key.split("{")[1].split("}")[0], int(key.rpartition(":")[2]) // 1_000_000) for key in found}
-
-
-async def _claimed(url: str, occurrences: set[tuple[str, int]]) -> int:
-    async with Redis.from_url(url, decode_responses=True) as client:
-        kept = {key async for key in client.scan_iter(match="nestpy:schedule:*", count=1000)}
-    return sum(1 for name, due in occurrences if any(name in key and str(due) in key for key in kept))
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the tier that is named first; print one line per goal, exit with 1 when one is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -437,7 +388,7 @@ def _runs(options: argparse.Namespace, directory: Path) -> dict[str, Callable[[]
         "Q12": lambda: keys(8, 1000, options.sends, directory),
         "Q15": lambda: remains(options.million, directory),
         "Q17": lambda: sequences(options.sequences),
-        "S1": lambda: schedules(options.seconds, 5, 60, directory),
+        "S1": lambda: schedulers.killed(options.seconds, 5, 60, directory),
         "S2": lambda: schedulers.stills(options.stills, 60, directory),
         "S3": lambda: calendars.zones(options.expressions, options.zones),
         "S4": lambda: steps(75.0, directory),

@@ -11,21 +11,30 @@ from typing import Any, get_args
 from nestpy_core import App, module
 from nestpy_schedule import Overlap, RunAll, ScheduleModule, Tick, cron, every, scheduled
 
+LEASE = 3.0
+"""Seconds that a scheduler may be silent."""
 
-def tick(url: str, history: str, count: str, expression: str) -> None:
-    """Run *count* schedules of one expression until SIGTERM, writing each occurrence to *history*."""
+
+def tick(url: str, history: str, count: str, expression: str, recovering: str = "0") -> None:
+    """Run *count* schedules of one expression until SIGTERM, and *recovering* more that are recovered.
+
+    Each run writes its occurrence, its process, its lateness and whether it is one more to *history*.
+    """
     file = os.open(history, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def named(name: str) -> Callable[..., Awaitable[None]]:
-        @cron(expression, name=name, overlap="allow", misfire=RunAll(100))
+    def named(name: str, *, recover: bool) -> Callable[..., Awaitable[None]]:
+        @cron(expression, name=name, overlap="allow", misfire=RunAll(100), recover=recover)
         async def run(self: object, tick: Tick) -> None:
-            os.write(file, f"{tick.name} {tick.due.timestamp():.0f} {os.getpid()} {tick.late:.4f}\n".encode())
+            words = f"{tick.name} {tick.due.timestamp():.0f} {os.getpid()} {tick.late:.4f} {tick.recovered:d}\n"
+            os.write(file, words.encode())
 
         return run
 
-    jobs = scheduled(type("Jobs", (), {f"tick_{number}": named(f"job-{number}") for number in range(int(count))}))
+    runs = [named(f"job-{number}", recover=False) for number in range(int(count))]
+    runs += [named(f"safe-{number}", recover=True) for number in range(int(recovering))]
+    jobs = scheduled(type("Jobs", (), {f"tick_{number}": run for number, run in enumerate(runs)}))
 
-    @module(imports=[ScheduleModule.for_root(url=url)], providers=[jobs])
+    @module(imports=[ScheduleModule.for_root(url=url, lease=LEASE)], providers=[jobs])
     class FleetModule: ...
 
     App(FleetModule, environ={"NESTPY_ENV": "test"}).run()

@@ -7,7 +7,7 @@ import pytest
 from survival.calendars import Pattern, astray, dues, judge_zones, walked
 from survival.defects import judge_defects, rows
 from survival.outages import judge_outage
-from survival.schedulers import Run, judge_misfires, judge_overlaps, judge_stills
+from survival.schedulers import Run, Start, judge_misfires, judge_once, judge_overlaps, judge_recovered, judge_stills
 from survival.workers import Stop, judge_busy, judge_quiet, judge_stops
 
 from nestpy_schedule._expression import Cron
@@ -60,6 +60,27 @@ def test_occurrences_that_run_twice_or_never_are_seen():
     wanted = {("job-0", 1), ("job-0", 2)}
     assert [goal.met for goal in judge_stills({("job-0", 1): 1, ("job-0", 2): 1}, wanted, 1)] == [True, True]
     assert [goal.met for goal in judge_stills({("job-0", 1): 2}, wanted, 1)] == [False, False]
+
+
+def met(goals):
+    return [goal.met for goal in goals]
+
+
+def test_what_kills_of_schedulers_may_and_may_not_cost_is_told_apart():
+    one, two = ("job-0", 1), ("job-0", 2)
+    start = Start(1, again=False)
+    assert met(judge_once("S1", {one, two}, {one: [start], two: [start]}, {one, two}, 0)) == [True, True, True]
+    assert met(judge_once("S1", {one, two}, {one: [start]}, {one, two}, 1)) == [True, True, True]
+    assert met(judge_once("S1", {one, two}, {one: [start]}, {one, two}, 0)) == [True, True, False]
+    assert met(judge_once("S1", {one, two}, {one: [start, start]}, {one}, 1)) == [False, False, True]
+
+
+def test_what_is_recovered_from_the_dead_and_from_the_living_is_told_apart():
+    one, two = ("safe-0", 1), ("safe-0", 2)
+    first, again = Start(1, again=False), Start(2, again=True)
+    assert met(judge_recovered("S1", {one, two}, {one: [first, again], two: [again]}, {1}, 2)) == [True, True, True]
+    assert met(judge_recovered("S1", {one, two}, {one: [first, again]}, {3}, 0)) == [False, False, False]
+    assert met(judge_recovered("S1", {one}, {one: [first, Start(2, again=False)]}, {1}, 0)) == [True, False, True]
 
 
 def test_a_wrong_number_of_runs_is_seen():

@@ -1,6 +1,7 @@
 """Several processes, one Redis: each occurrence runs once, whoever dies or stands still."""
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from nestpy_core import BootError, ConfigurationError, module
+from nestpy_core import App, BootError, ConfigurationError, module
 from nestpy_core.contracts import OccurrenceStore
 from nestpy_orm import Database, DatabaseOccurrences, OrmModule
 from nestpy_schedule import RunAll, ScheduleModule, Tick, after, cron, every, scheduled
@@ -26,11 +27,12 @@ from .running import FakeClock, running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.timeout(90)]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROGRAM = Path(__file__).parent / "programs" / "ticking.py"
 
 
 class Fleet:
-    """Processes that write down what they ran: name, occurrence, process."""
+    """Processes that write down what they ran: name, occurrence, whether one that died had begun with it."""
 
     def __init__(self, url: str, history: Path) -> None:
         self.history = history
@@ -53,9 +55,14 @@ class Fleet:
     def occurrences(self) -> dict[str, Counter[float]]:
         found: dict[str, Counter[float]] = {}
         for line in self.history.read_text().splitlines():
-            name, due, _ = line.split()
-            found.setdefault(name, Counter())[float(due)] += 1
+            name, due, recovered = line.split()
+            if recovered == "0":
+                found.setdefault(name, Counter())[float(due)] += 1
         return found
+
+    def recovered(self) -> set[tuple[str, float]]:
+        lines = [line.split() for line in self.history.read_text().splitlines()]
+        return {(name, float(due)) for name, due, recovered in lines if recovered == "1"}
 
     def end(self) -> None:
         for process in self.processes:
@@ -72,14 +79,14 @@ def fleet(redis_url: str, tmp_path: Path) -> Iterator[Fleet]:
 
 async def past(fleet: Fleet, moment: float) -> None:
     """Wait until every schedule has run what was due at a moment."""
-    while len(found := fleet.occurrences()) < 2 or any(max(dues) <= moment for dues in found.values()):
+    while len(found := fleet.occurrences()) < 3 or any(max(dues) <= moment for dues in found.values()):
         await asyncio.sleep(0.05)
     await asyncio.sleep(1.0)  # who has claimed something before has run it
 
 
 def assert_once_each(fleet: Fleet, begin: float, end: float, *, claimed: Collection[str] = ()) -> None:
     found = fleet.occurrences()
-    assert set(found) == {"fast-0.2", "slow-1"}
+    assert set(found) == {"fast-0.2", "safe-0.2", "slow-1"}
     for name, counts in found.items():
         assert set(counts.values()) == {1}, f"{name} ran twice at {counts.most_common(1)}"
         period = float(name.split("-")[1])
@@ -88,6 +95,8 @@ def assert_once_each(fleet: Fleet, begin: float, end: float, *, claimed: Collect
         missed = {round(one, 6) for one in wanted} - due
         # A process may die between its claim and its first line: that occurrence is used up.
         lost = {one for one in missed if f"nestpy:schedule:{{{name}}}:due:{round(one * 1_000_000)}" in claimed}
+        if name.startswith("safe"):
+            assert lost <= {due for _, due in fleet.recovered()}
         assert missed == lost, f"{name} missed {missed - lost}"
         assert len(lost) <= 6
 
@@ -108,6 +117,8 @@ async def test_each_occurrence_runs_once_in_a_fleet_whose_processes_are_killed(f
     await past(fleet, end)
     async with Redis.from_url(redis_url, decode_responses=True) as client:
         claimed = await client.keys("*:due:*")
+        while await client.hlen("nestpy:schedule:{safe-0.2}:open") > 3:  # what runs now, and nothing of the dead
+            await asyncio.sleep(0.05)
     assert_once_each(fleet, begin, end, claimed=claimed)
 
 
@@ -206,6 +217,143 @@ async def test_stores_grant_each_occurrence_and_each_hold_to_one(store: Any) -> 
     assert await store.hold("job", "ada", lease=60)
 
 
+async def test_stores_keep_an_occurrence_open_until_its_holder_settles_it_or_is_silent(store: Any) -> None:
+    first, second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
+    if isinstance(store, MemoryOccurrences):
+        assert await store.claim("job", first, keep=60, holder="ada", lease=0)
+        assert await store.take_over("job", "bob", lease=60) is None
+        return
+    assert await store.claim("job", second, keep=60, holder="ada", lease=0)
+    assert await store.claim("job", first, keep=60, holder="ada", lease=0)
+    assert await store.claim("job", third, keep=60, holder="ada", lease=60)
+    assert await store.claim("closed", first, keep=60)
+    assert not await store.claim("job", first, keep=60, holder="bob", lease=0)
+    await asyncio.sleep(0.01)
+    assert await asyncio.gather(*(store.take_over("job", "bob", lease=60) for _ in range(4))) in (
+        list(order) for order in itertools.permutations([first, second, None, None])
+    )
+    assert [await store.take_over(key, "eve", lease=60) for key in ("job", "closed", "other")] == [None] * 3
+    assert not await store.settle("job", first, "ada")
+    assert not await store.renew("job", first, "ada", lease=60)
+    assert await store.renew("job", first, "bob", lease=0)
+    assert await store.settle("job", second, "bob")
+    assert not await store.settle("job", second, "bob")
+    await asyncio.sleep(0.01)
+    assert await store.take_over("job", "eve", lease=60) == first
+    assert await store.settle("job", third, "ada")
+    assert await store.latest("job") == third
+
+
+RECOVERING = {"lease": 0.3}
+
+
+@pytest.mark.parametrize("kind", ["redis", "sqlite", "postgres"])
+async def test_what_a_process_had_begun_when_it_died_runs_elsewhere_in_its_turn(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    ran: list[tuple[str, datetime, bool]] = []
+    at_once = 0
+
+    @scheduled
+    class Jobs:
+        @cron("0 0 1 1 *", name="job", recover=True)
+        async def job(self, tick: Tick) -> None:
+            nonlocal at_once
+            at_once += 1
+            assert at_once == 1
+            await asyncio.sleep(0.05)
+            at_once -= 1
+            ran.append(("job", tick.due, tick.recovered))
+
+        @after("1h", once_per_fleet="import", recover=True)
+        async def once(self, tick: Tick) -> None:
+            ran.append(("once", begun, tick.recovered))
+
+    settings: dict[str, Any] = dict(RECOVERING)
+    imports: tuple[Any, ...] = ()
+    if kind == "redis":
+        settings["url"] = request.getfixturevalue("redis_url")
+    else:
+        imports = (OrmModule.for_root(url=database_url(request, kind)),)
+    async with running(settings=settings, imports=imports) as context:
+        store = await context.get(OccurrenceStore)
+        for key, due in (("job", begun), ("job", begun + timedelta(seconds=1)), ("once import", EPOCH)):
+            assert await store.claim(key, due, keep=60, holder="dead", lease=0.5)
+        assert await store.hold("job", "dead", lease=0.5)
+    async with running(Jobs, settings=settings, imports=imports):
+        while len(ran) < 3:
+            await asyncio.sleep(0.01)
+    assert sorted(ran) == [
+        ("job", begun, True),
+        ("job", begun + timedelta(seconds=1), True),
+        ("once", begun, True),
+    ]
+    async with running(Jobs, settings=settings, imports=imports):
+        await asyncio.sleep(0.7)
+    assert len(ran) == 3
+
+
+async def test_a_run_that_the_end_of_its_process_cancels_begins_anew_elsewhere_at_once(redis_url: str) -> None:
+    ran: list[bool] = []
+
+    @scheduled
+    class Jobs:
+        @after("10ms", once_per_fleet="import", recover=True)
+        async def once(self, tick: Tick) -> None:
+            ran.append(tick.recovered)
+            if not tick.recovered:
+                await asyncio.sleep(60)
+
+    @module(imports=[ScheduleModule.for_root(url=redis_url, lease=3600)], providers=[Jobs])
+    class RootModule: ...
+
+    def app() -> App:
+        return App(RootModule, environ={"NESTPY_ENV": "test", "NESTPY_APP__FINISH_TIMEOUT": "0.1"})
+
+    async with app().create_context(serve=True):
+        while not ran:
+            await asyncio.sleep(0.01)
+    async with app().create_context(serve=True), asyncio.timeout(10):
+        while len(ran) < 2:
+            await asyncio.sleep(0.01)
+    assert ran == [False, True]
+
+
+async def test_a_run_of_many_leases_in_a_process_that_lives_is_not_taken_over(redis_url: str) -> None:
+    ran: list[bool] = []
+
+    @scheduled
+    class Jobs:
+        @after("10ms", once_per_fleet="import", recover=True)
+        async def once(self, tick: Tick) -> None:
+            ran.append(tick.recovered)
+            await asyncio.sleep(1.0)
+
+    settings = {"url": redis_url, **RECOVERING}
+    async with running(Jobs, settings=settings), running(Jobs, settings=settings):
+        await asyncio.sleep(1.6)
+    assert ran == [False]
+
+
+async def test_a_process_does_not_take_over_what_it_still_runs_itself(redis_url: str) -> None:
+    ran: list[bool] = []
+
+    @scheduled
+    class Jobs:
+        @after("10ms", once_per_fleet="import", recover=True)
+        async def once(self, tick: Tick) -> None:
+            ran.append(tick.recovered)
+            time.sleep(0.6)  # so that nothing renews its lease
+            await asyncio.sleep(0.6)
+
+    async with running(Jobs, settings={"url": redis_url, **RECOVERING}):
+        while not ran:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.9)
+    assert ran == [False]
+
+
 async def test_a_one_shot_of_the_fleet_runs_in_one_process_for_good(redis_url: str, clock: FakeClock) -> None:
     ran: list[str] = []
 
@@ -302,8 +450,6 @@ async def test_a_redis_that_goes_away_later_costs_no_process(private_redis: Any)
 def test_an_app_without_the_extra_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
-    from nestpy_core import App
-
     @module(imports=[ScheduleModule.for_root(url="redis://localhost")])
     class RootModule: ...
 
@@ -323,8 +469,6 @@ def test_an_app_without_the_extra_says_how_to_get_it(monkeypatch: pytest.MonkeyP
     "url", ["http://:hunter2@localhost", "redis://:hunter2@localhost:port", "redis://host/hunter2"]
 )
 def test_a_url_that_no_redis_can_have_is_a_boot_error_which_does_not_repeat_it(url: str) -> None:
-    from nestpy_core import App
-
     @module(imports=[ScheduleModule])
     class RootModule: ...
 
@@ -337,8 +481,8 @@ def test_a_url_that_no_redis_can_have_is_a_boot_error_which_does_not_repeat_it(u
 
 async def test_a_claim_that_the_client_sends_again_is_granted_again(redis_url: str) -> None:
     store = RedisOccurrences(redis_url)
-    keys = ["nestpy:schedule:{job}:due:1", "nestpy:schedule:{job}:latest"]
-    assert [await store._claim(keys=keys, args=[1, 60_000, mark]) for mark in ("one", "one", "two", "one")] == [
+    keys = [f"nestpy:schedule:{{job}}:{rest}" for rest in ("due:1", "latest", "open")]
+    assert [await store._claim(keys=keys, args=[1, 60_000, mark, "", 1]) for mark in ("one", "one", "two", "one")] == [
         1,
         1,
         0,

@@ -142,6 +142,75 @@ async def test_overlap_policies(clock: FakeClock, overlap: Any, starts: int, can
         await clock.advance(20)
 
 
+class Slow(MemoryOccurrences):
+    """A store that takes its time."""
+
+    async def hold(self, key: str, holder: str, *, lease: float) -> bool:
+        await asyncio.sleep(0.02)
+        return await super().hold(key, holder, lease=lease)
+
+    async def free(self, key: str, holder: str) -> None:
+        await asyncio.sleep(0.05)
+        await super().free(key, holder)
+
+
+@module(providers=[provide(OccurrenceStore, use_factory=Slow)], shared=True)
+class SlowModule: ...
+
+
+@pytest.mark.parametrize(
+    ("overlap", "ran"),
+    [("skip", [5]), ("queue", [5, 10]), ("cancel_previous", [25]), ("allow", [5, 10, 15, 20, 25])],
+)
+async def test_what_comes_at_once_overlaps_only_where_it_may_however_slow_the_store(
+    clock: FakeClock, overlap: Any, ran: list[int]
+) -> None:
+    at_once: list[int] = []
+    ended: list[float] = []
+    counts: Counter[str] = Counter()
+
+    @scheduled
+    class Jobs:
+        @cron("*/5 * * * *", misfire=RunAll(5), overlap=overlap)
+        async def five(self, tick: Tick) -> None:
+            counts["running"] += 1
+            at_once.append(counts["running"])
+            try:
+                await asyncio.sleep(0.1)
+            finally:
+                counts["running"] -= 1
+                ended.append((tick.due - START).total_seconds() / 60)
+
+    async with running(Jobs, clock=clock, imports=(SlowModule,)):
+        clock.step(timedelta(minutes=25))
+        await clock.advance(30)
+        while len(ended) < len(ran):
+            await asyncio.sleep(0.01)
+    assert sorted(ended) == ran
+    assert max(at_once) == (5 if overlap == "allow" else 1)
+
+
+async def test_the_end_of_one_run_does_not_give_up_the_hold_of_the_next(clock: FakeClock) -> None:
+    granted: list[bool] = []
+
+    @scheduled
+    class Jobs:
+        store: OccurrenceStore
+
+        @every(1, name="job")
+        async def job(self) -> None:
+            if granted:
+                await asyncio.sleep(0.1)
+            granted.append(await self.store.hold("job", "another process", lease=60))
+
+    async with running(Jobs, clock=clock, imports=(SlowModule,)):
+        for runs in (1, 2):
+            await clock.advance(1)
+            while len(granted) < runs:
+                await asyncio.sleep(0.001)
+    assert granted == [False, False]
+
+
 @pytest.mark.parametrize(("misfire", "runs"), [("run_once", 1), (RunAll(10), 10), (RunAll(1000), 36), ("skip", 1)])
 async def test_occurrences_that_nobody_could_run_are_caught_up_as_declared(
     clock: FakeClock, misfire: Any, runs: int
@@ -165,7 +234,7 @@ async def test_occurrences_of_one_schedule_are_claimed_in_order(clock: FakeClock
     claims: list[tuple[datetime, str]] = []
 
     class Slower(MemoryOccurrences):
-        async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
+        async def claim(self, key: str, due: datetime, *, keep: float, holder: str = "", lease: float = 0.0) -> bool:
             claims.append((due, "asked"))
             await asyncio.sleep(0.05 / len(claims))
             claims.append((due, "granted"))
@@ -371,6 +440,7 @@ def test_what_cannot_be_is_refused_where_it_stands_or_at_boot() -> None:
         lambda: after(-1): "`-1` in `@after` must be at least 10 ms",
         lambda: every(1, overlap="twice"): '`overlap=twice` of `@every` must be one of "skip"',  # type: ignore[arg-type]
         lambda: every(1, misfire="never"): '`misfire=never` of `@every` must be "run_once"',  # type: ignore[arg-type]
+        lambda: after(1, recover=True): "`recover` of `@after` is for what runs once in a fleet",
         lambda: every(1, jitter=-1): "`jitter` and `grace` of `@every` are seconds",
     }.items():
         with pytest.raises(DefinitionError) as caught:

@@ -319,8 +319,23 @@ class Outbox(Protocol):
 class OccurrenceStore(Protocol):
     """Grants each occurrence of a schedule to one process of a fleet."""
 
-    def claim(self, key: str, due: datetime, *, keep: float) -> Awaitable[bool]:
-        """Return True to exactly one caller for (*key*, *due*); remember it for *keep* seconds."""
+    def claim(self, key: str, due: datetime, *, keep: float, holder: str = "", lease: float = 0.0) -> Awaitable[bool]:
+        """Return True to exactly one caller for (*key*, *due*); remember it for *keep* seconds.
+
+        With a *holder* it stays open until that one settles it, and may be taken over once its *lease* is over.
+        """
+        ...
+
+    def renew(self, key: str, due: datetime, holder: str, *, lease: float) -> Awaitable[bool]:
+        """Let the lease of an open occurrence begin anew; False where it is no longer *holder*'s."""
+        ...
+
+    def settle(self, key: str, due: datetime, holder: str) -> Awaitable[bool]:
+        """Close an open occurrence, because it has run; False where it is no longer *holder*'s."""
+        ...
+
+    def take_over(self, key: str, holder: str, *, lease: float) -> Awaitable[datetime | None]:
+        """Give *holder* the oldest open occurrence of *key* whose lease is over; None where there is none."""
         ...
 
     def latest(self, key: str) -> Awaitable[datetime | None]:

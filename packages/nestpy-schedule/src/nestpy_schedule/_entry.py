@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from ._trigger import Trigger
 __all__ = ("ScheduleStatus",)
 
 _MOST = 100_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ScheduleStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,10 @@ class Entry:
         due: when it is due next; None when never again.
         running: the tasks of its runs.
         claiming: held while an occurrence is claimed.
+        holding: held while the schedule is taken for a run, or given back after it.
+        idle: set unless this process has taken it.
         queued: whether one waits for the run before it.
+        newest: what came last of those that cancel the ones before.
     """
 
     def __init__(
@@ -68,10 +72,18 @@ class Entry:
         self._following: tuple[datetime, datetime | None] | None = None
         self.running: set[asyncio.Task[None]] = set()
         self.claiming = asyncio.Lock()
+        self.holding = asyncio.Lock()
+        self.idle = asyncio.Event()
+        self.idle.set()
         self.queued = False
+        self.newest: object = None
         self.removed = False
         self.last: datetime | None = None
         self.outcome: Literal["ok", "error", "cancelled", "skipped"] | None = None
+
+    def identity(self, due: datetime) -> tuple[str, datetime]:
+        """Return what names an occurrence in the whole fleet."""
+        return (self.name, due) if self.key is None else (f"once {self.key}", _EPOCH)
 
     def take_due(self, now: datetime, *, aligned: bool) -> list[datetime]:
         """Return the occurrences that are to run now, and move on to the next due time."""

@@ -22,12 +22,27 @@ class MemoryOccurrences:
         self._latest: dict[str, datetime] = {}
         self._held: dict[str, tuple[str, float]] = {}
 
-    async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
+    async def claim(self, key: str, due: datetime, *, keep: float, holder: str = "", lease: float = 0.0) -> bool:
         """Grant it unless it was the last one granted: a clock that is set back lives times twice, and runs them."""
-        del keep
+        del keep, holder, lease
         granted = self._latest.get(key) != due
         self._latest[key] = due
         return granted
+
+    async def renew(self, key: str, due: datetime, holder: str, *, lease: float) -> bool:
+        """Return True: nobody else could have it."""
+        del key, due, holder, lease
+        return True
+
+    async def settle(self, key: str, due: datetime, holder: str) -> bool:
+        """Return True: nobody else could have it."""
+        del key, due, holder
+        return True
+
+    async def take_over(self, key: str, holder: str, *, lease: float) -> datetime | None:
+        """Return None: what is open here dies with the process."""
+        del key, holder, lease
+        return None
 
     async def latest(self, key: str) -> datetime | None:
         """Return the latest occurrence that was granted."""
@@ -60,8 +75,43 @@ if not redis.call('SET', KEYS[1], ARGV[3], 'NX', 'PX', ARGV[2]) then
 end
 local known = redis.call('GET', KEYS[2])
 if not known or tonumber(known) < tonumber(ARGV[1]) then redis.call('SET', KEYS[2], ARGV[1]) end
+if ARGV[4] ~= '' then
+  local clock = redis.call('TIME')
+  redis.call('HSET', KEYS[3], ARGV[1], clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[5] .. ':' .. ARGV[4])
+  redis.call('PEXPIRE', KEYS[3], ARGV[2])
+end
 return 1
 """
+# Of a hash with the open occurrences of one schedule: when each lease is over, and who has it.
+_OPEN = """
+local clock = redis.call('TIME')
+local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function parts(value) return tonumber(string.match(value, '^%d+')), string.match(value, ':(.*)') end
+"""
+_CLOSE = (
+    _OPEN
+    + """
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if not known or select(2, parts(known)) ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], NOW + ARGV[3] .. ':' .. ARGV[2])
+end
+return 1
+"""
+)
+_TAKE_OVER = (
+    _OPEN
+    + """
+local all, found = redis.call('HGETALL', KEYS[1]), nil
+for i = 1, #all, 2 do
+  if parts(all[i + 1]) <= NOW and (not found or tonumber(all[i]) < tonumber(found)) then found = all[i] end
+end
+if found then redis.call('HSET', KEYS[1], found, NOW + ARGV[2] .. ':' .. ARGV[1]) end
+return found
+"""
+)
 _HOLD = """
 local known = redis.call('GET', KEYS[1])
 if known and known ~= ARGV[1] then return 0 end
@@ -92,6 +142,8 @@ class RedisOccurrences:
         self._prefix = prefix
         self._claim = self._client.register_script(_CLAIM)
         self._claims = Batch(self._claim_all)
+        self._close = self._client.register_script(_CLOSE)
+        self._take_over = self._client.register_script(_TAKE_OVER)
         self._hold = self._client.register_script(_HOLD)
         self._free = self._client.register_script(_FREE)
 
@@ -109,36 +161,61 @@ class RedisOccurrences:
             rule = f"must be that of a Redis that answers, and this one does not ({type(error).__name__})"
             raise ConfigurationError("schedule.url", rule, hints=("start Redis, or correct `REDIS_URL`",)) from None
 
-    async def claim(self, key: str, due: datetime, *, keep: float) -> bool:
+    async def claim(self, key: str, due: datetime, *, keep: float, holder: str = "", lease: float = 0.0) -> bool:
         """Grant an occurrence to whoever asks first."""
-        answer = await self._claims((key, round(due.timestamp() * 1_000_000), max(1, int(keep * 1000))))
+        answer = await self._claims((key, _micros(due), _millis(keep), holder, _millis(lease)))
         if isinstance(answer, Exception):
             raise answer
         return bool(answer)
 
-    async def _claim_all(self, claims: Sequence[tuple[str, int, int]]) -> Sequence[int | Exception]:
+    async def _claim_all(self, claims: Sequence[tuple[str, int, int, str, int]]) -> Sequence[int | Exception]:
         # A thousand schedules that are due at once are five trips instead of a thousand.
         async with self._client.pipeline(transaction=False) as pipe:
-            for key, micros, keep in claims:
-                keys = [f"{self._prefix}:{{{key}}}:due:{micros}", f"{self._prefix}:{{{key}}}:latest"]
-                await self._claim(keys=keys, args=[micros, keep, secrets.token_hex(8)], client=pipe)
+            for key, micros, keep, holder, lease in claims:
+                keys = [self._key(key, rest) for rest in (f"due:{micros}", "latest", "open")]
+                await self._claim(keys=keys, args=[micros, keep, secrets.token_hex(8), holder, lease], client=pipe)
             answers: list[int | Exception] = await pipe.execute(raise_on_error=False)
             return answers
 
+    async def renew(self, key: str, due: datetime, holder: str, *, lease: float) -> bool:
+        """Let the lease of an open occurrence begin anew."""
+        return bool(await self._close(keys=[self._key(key, "open")], args=[_micros(due), holder, _millis(lease)]))
+
+    async def settle(self, key: str, due: datetime, holder: str) -> bool:
+        """Close an open occurrence."""
+        return bool(await self._close(keys=[self._key(key, "open")], args=[_micros(due), holder, ""]))
+
+    async def take_over(self, key: str, holder: str, *, lease: float) -> datetime | None:
+        """Give an open occurrence whose lease is over to another holder."""
+        return _time(await self._take_over(keys=[self._key(key, "open")], args=[holder, _millis(lease)]))
+
     async def latest(self, key: str) -> datetime | None:
         """Return the latest occurrence that was granted."""
-        found = await self._client.get(f"{self._prefix}:{{{key}}}:latest")
-        return None if found is None else datetime.fromtimestamp(int(found) / 1_000_000, UTC)
+        return _time(await self._client.get(self._key(key, "latest")))
 
     async def hold(self, key: str, holder: str, *, lease: float) -> bool:
         """Grant it to one holder until it is freed or the lease is over."""
-        arguments: list[str | int] = [holder, max(1, int(lease * 1000))]
-        return bool(await self._hold(keys=[f"{self._prefix}:{{{key}}}:running"], args=arguments))
+        return bool(await self._hold(keys=[self._key(key, "running")], args=[holder, _millis(lease)]))
 
     async def free(self, key: str, holder: str) -> None:
         """Give it back."""
-        await self._free(keys=[f"{self._prefix}:{{{key}}}:running"], args=[holder])
+        await self._free(keys=[self._key(key, "running")], args=[holder])
 
     async def close(self) -> None:
         """Give back the connections."""
         await self._client.aclose(close_connection_pool=True)
+
+    def _key(self, key: str, rest: str) -> str:
+        return f"{self._prefix}:{{{key}}}:{rest}"
+
+
+def _micros(due: datetime) -> int:
+    return round(due.timestamp() * 1_000_000)
+
+
+def _millis(seconds: float) -> int:
+    return max(1, int(seconds * 1000))
+
+
+def _time(micros: bytes | None) -> datetime | None:
+    return None if micros is None else datetime.fromtimestamp(int(micros) / 1_000_000, UTC)

@@ -47,12 +47,15 @@ class Policy(Record, frozen=True, kw_only=True):
         misfire: what becomes of missed occurrences.
         grace: seconds that one occurrence may be late and still counts as on time.
         overlap: what happens when the one before still runs, in any process of the fleet.
+        recover: whether another process of the fleet runs an occurrence again whose process died before the run had
+            ended; it waits for its turn then, unless runs may overlap.
     """
 
     jitter: float = 0.0
     misfire: Misfire = "run_once"
     grace: float = 60.0
     overlap: Overlap = "skip"
+    recover: bool = False
 
 
 class ScheduledMarker(HostMarker, frozen=True, kw_only=True):
@@ -106,6 +109,7 @@ def cron(
     misfire: Misfire = "run_once",
     grace: float = 60.0,
     overlap: Overlap = "skip",
+    recover: bool = False,
     name: str | None = None,
 ) -> Callable[[F], F]:
     """Run the method whenever a cron expression is due, once in the whole fleet.
@@ -114,10 +118,11 @@ def cron(
         expression: five fields, six with the second first, seven with the year last; an alias such as ``@daily``; or
             a `CronExpression`.
         tz: the IANA time zone of its times.
-        jitter: see `Policy`; as the next three.
+        jitter: see `Policy`; as the next four.
         misfire: what becomes of occurrences that were missed while no process ran, or none could.
         grace: seconds that one may be late.
         overlap: what happens when the one before still runs.
+        recover: whether one whose process died runs again elsewhere.
         name: what logs, `Schedules` and the fleet call it; by default ``Class.method``.
 
     Raises:
@@ -126,7 +131,7 @@ def cron(
     word = "@cron"
     if not isinstance(expression, str):
         raise DefinitionError(f'`@cron` takes an expression, not `{name_of(expression)}`.\nHint: `@cron("0 3 * * *")`')
-    policy = _policy(word, jitter, misfire, grace, overlap)
+    policy = _policy(word, jitter, misfire, grace, overlap, recover=recover)
     return _marked(word, lambda: CronTrigger(Cron(expression, tz)), policy, name)
 
 
@@ -137,6 +142,7 @@ def every(
     misfire: Misfire = "run_once",
     grace: float = 60.0,
     overlap: Overlap = "skip",
+    recover: bool = False,
     name: str | None = None,
 ) -> Callable[[F], F]:
     """Run the method again and again, the first time after one interval, once in the whole fleet.
@@ -144,35 +150,47 @@ def every(
     Args:
         interval: ``"30s"``, ``"1h30m"``, ``"250ms"``, seconds or a timedelta. Where processes share their occurrences
             (Redis), the times are multiples of it since 1970.
-        jitter: see `Policy`; as the next three.
+        jitter: see `Policy`; as the next four.
         misfire: what becomes of missed occurrences.
         grace: seconds that one may be late.
         overlap: what happens when the one before still runs.
+        recover: whether one whose process died runs again elsewhere.
         name: by default ``Class.method``.
 
     Raises:
         DefinitionError: the interval or a policy cannot be.
     """
     word = "@every"
-    policy = _policy(word, jitter, misfire, grace, overlap)
+    policy = _policy(word, jitter, misfire, grace, overlap, recover=recover)
     return _marked(word, lambda: IntervalTrigger(seconds_of(interval, word)), policy, name)
 
 
 def after(
-    delay: str | float | timedelta, *, once_per_fleet: str | None = None, name: str | None = None
+    delay: str | float | timedelta,
+    *,
+    once_per_fleet: str | None = None,
+    recover: bool = False,
+    name: str | None = None,
 ) -> Callable[[F], F]:
     """Run the method once, some time after the process has started.
 
     Args:
         delay: as the interval of `every`.
         once_per_fleet: a key: of all processes that ever start with it only one runs the method.
+        recover: whether another one runs it where that one died in the middle.
         name: by default ``Class.method``.
 
     Raises:
-        DefinitionError: the delay cannot be.
+        DefinitionError: the delay cannot be, or nobody could recover it.
     """
     word = "@after"
-    return _marked(word, lambda: DelayTrigger(seconds_of(delay, word)), Policy(), name, once_per_fleet)
+    if recover and once_per_fleet is None:
+        raise DefinitionError(
+            "`recover` of `@after` is for what runs once in a fleet: each process that starts runs this one.\n"
+            'Hint: `once_per_fleet="key"`, or leave `recover` out'
+        )
+    policy = Policy(recover=recover)
+    return _marked(word, lambda: DelayTrigger(seconds_of(delay, word)), policy, name, once_per_fleet)
 
 
 def rocketry(
@@ -215,7 +233,9 @@ def _marked(
     return lambda function: declare_handler(function, marker)
 
 
-def _policy(word: str, jitter: float, misfire: Misfire, grace: float, overlap: Overlap) -> Policy:
+def _policy(
+    word: str, jitter: float, misfire: Misfire, grace: float, overlap: Overlap, *, recover: bool = False
+) -> Policy:
     if not 0 <= jitter < 86_400 or not grace >= 0:
         raise DefinitionError(f"`jitter` and `grace` of `{word}` are seconds, not negative, and jitter less than a day")
     if not isinstance(misfire, RunAll) and misfire not in ("run_once", "skip"):
@@ -223,4 +243,4 @@ def _policy(word: str, jitter: float, misfire: Misfire, grace: float, overlap: O
     if overlap not in get_args(Overlap):
         allowed = ", ".join(f'"{one}"' for one in get_args(Overlap))
         raise DefinitionError(f"`overlap={overlap}` of `{word}` must be one of {allowed}")
-    return Policy(jitter=jitter, misfire=misfire, grace=grace, overlap=overlap)
+    return Policy(jitter=jitter, misfire=misfire, grace=grace, overlap=overlap, recover=recover)

@@ -1,16 +1,12 @@
-"""The scheduler: waits for what is due, claims each occurrence, and keeps one run out of the other's way."""
+"""The scheduler: waits for what is due, and looks for what others could not finish."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import os
-import random
-import secrets
-import socket
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
 
 from nestpy_core import Clock, injectable
 from nestpy_core.contracts import OccurrenceStore
@@ -18,6 +14,7 @@ from nestpy_core.contracts import OccurrenceStore
 from ._config import ScheduleConfig
 from ._entry import Entry, ScheduleStatus
 from ._expression import Cron
+from ._runs import Runs
 from ._scheduled import Policy
 from ._tick import Tick
 from ._trigger import CronTrigger, DelayTrigger, IntervalTrigger, Trigger, seconds_of
@@ -28,10 +25,8 @@ __all__ = ("Schedules",)
 logger = logging.getLogger("nestpy.schedule")
 
 _LONGEST_SLEEP = 30.0
-_KEEP = 7 * 86_400.0
 _QUIET = 0.5
 """Seconds after something was due before the due times that follow are found: a thousand take a twentieth of one."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @injectable
@@ -46,7 +41,7 @@ class Schedules:
     def _state(self) -> State:
         found: State | None = self.__dict__.get("_kept")
         if found is None:
-            found = self.__dict__["_kept"] = State()
+            found = self.__dict__["_kept"] = State(Runs(self.clock, self.store, self.config.lease))
         return found
 
     # -- what users call
@@ -176,11 +171,15 @@ class Schedules:
     async def run(self) -> None:
         """Start what is due, for ever."""
         await asyncio.gather(*(self._catch_up(entry) for entry in list(self._state.entries.values())))
-        preparing = asyncio.create_task(self._prepare(), name="schedule prepare")
+        beside = [
+            asyncio.create_task(work, name=name)
+            for name, work in (("schedule prepare", self._prepare()), ("schedule recover", self._recover()))
+        ]
         try:
             await self._start_what_is_due()
         finally:
-            preparing.cancel()
+            for one in beside:
+                one.cancel()
 
     async def _prepare(self) -> None:
         # Thirty microseconds each, which a thousand that are due at once would all wait for.
@@ -192,6 +191,14 @@ class Schedules:
                 entry.prepare(aligned=self._aligned)
                 await asyncio.sleep(0)
 
+    async def _recover(self) -> None:
+        while True:
+            for entry in [one for one in self._state.entries.values() if one.policy.recover]:
+                with contextlib.suppress(Exception):  # a store that is away is asked again
+                    for due in await self._state.runs.abandoned(entry):
+                        self._start(entry, due, self._state.runs.again)
+            await asyncio.sleep(self.config.lease / 3)
+
     async def _start_what_is_due(self) -> None:
         seen = self.clock.now()
         while True:
@@ -201,7 +208,7 @@ class Schedules:
             seen = now
             for entry in [one for one in self._state.entries.values() if one.due is not None and one.due <= now]:
                 for due in entry.take_due(now, aligned=self._aligned):
-                    self._start(entry, due)
+                    self._start(entry, due, self._state.runs.occurrence)
                 self._state.moved.set()
             await self._until_due()
 
@@ -240,8 +247,10 @@ class Schedules:
             for one in waits:
                 one.cancel()
 
-    def _start(self, entry: Entry, due: datetime) -> None:
-        task = asyncio.create_task(self._occurrence(entry, due), name=f"schedule {entry.name}")
+    def _start(
+        self, entry: Entry, due: datetime, run: Callable[[Entry, datetime], Coroutine[None, None, None]]
+    ) -> None:
+        task = asyncio.create_task(run(entry, due), name=f"schedule {entry.name}")
         self._state.tasks.add(task)
         task.add_done_callback(self._state.tasks.discard)
 
@@ -257,120 +266,13 @@ class Schedules:
             task.cancel()
         return tasks
 
-    # -- one occurrence
-
-    async def _occurrence(self, entry: Entry, due: datetime) -> None:
-        try:
-            if await entry.confirmed(self.store):
-                await self._claimed_occurrence(entry, due)
-        finally:
-            entry.over(due)
-
-    async def _claimed_occurrence(self, entry: Entry, due: datetime) -> None:
-        if not await self._claimed(entry, due):
-            entry.taken(due)
-            return
-        if entry.removed:
-            return
-        if entry.policy.jitter:
-            await self.clock.sleep(random.uniform(0, entry.policy.jitter))  # noqa: S311  # no secret
-        if entry.policy.overlap == "allow":
-            await self._run_once(entry, due)
-        elif await self._alone(entry):
-            await self._run_held(entry, due)
-        else:
-            entry.outcome = "skipped"
-            logger.info("%s, due at %s, is skipped: the run before it goes on", entry.name, due.isoformat())
-
-    async def _claimed(self, entry: Entry, due: datetime) -> bool:
-        key, when = (entry.name, due) if entry.key is None else (f"once {entry.key}", _EPOCH)
-        if isinstance(entry.trigger, DelayTrigger) and entry.key is None:
-            return True
-        keep = 100 * 366 * 86_400.0 if entry.key else _KEEP
-        until = self.clock.monotonic() + entry.policy.grace
-        # In order, for the latest claim says where the next process goes on: what is before it must be claimed too.
-        async with entry.claiming:
-            while True:
-                try:
-                    return await self.store.claim(key, when, keep=keep)
-                except Exception as error:  # noqa: BLE001  # whatever a store raises
-                    if self.clock.monotonic() >= until:
-                        logger.warning("%s, due at %s, does not run: nobody grants it: %s", entry.name, due, error)
-                        return False
-                await self.clock.sleep(1.0)
-
-    async def _alone(self, entry: Entry) -> bool:
-        if entry.policy.overlap == "cancel_previous":
-            running = list(entry.running)
-            for task in running:
-                task.cancel()
-            if running:
-                await asyncio.wait(running)
-        if not entry.running and await self._hold(entry):
-            return True
-        if entry.policy.overlap == "skip" or entry.queued:
-            return False
-        entry.queued = True
-        try:
-            while entry.running or not await self._hold(entry):
-                await self.clock.sleep(0.05 if entry.running else self.config.lease / 10)
-        finally:
-            entry.queued = False
-        return True
-
-    async def _hold(self, entry: Entry) -> bool:
-        try:
-            return await self.store.hold(entry.name, self._state.holder, lease=self.config.lease)
-        except Exception as error:  # noqa: BLE001  # whatever a store raises
-            logger.warning("whether %s runs elsewhere is not known: %s", entry.name, error)
-            return True
-
-    async def _run_held(self, entry: Entry, due: datetime) -> None:
-        holding = asyncio.create_task(self._keep_holding(entry))
-        try:
-            await self._run_once(entry, due)
-        finally:
-            holding.cancel()
-            with contextlib.suppress(Exception):
-                await self.store.free(entry.name, self._state.holder)
-
-    async def _keep_holding(self, entry: Entry) -> None:
-        while True:
-            await asyncio.sleep(self.config.lease / 3)
-            await self._hold(entry)
-
-    async def _run_once(self, entry: Entry, due: datetime) -> None:
-        tick = Tick(entry.name, due, self.clock.now())
-        task = asyncio.create_task(self._called(entry, tick), name=f"tick {entry.name}")
-        entry.running.add(task)
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                raise
-            entry.outcome = "cancelled"
-        finally:
-            entry.running.discard(task)
-            entry.last = due
-
-    async def _called(self, entry: Entry, tick: Tick) -> None:
-        try:
-            await entry.call(tick)
-        except Exception as error:  # noqa: BLE001  # the schedule goes on whatever a run raises
-            tick.error = error
-        entry.outcome = "ok" if tick.error is None else "error"
-        if tick.error is not None:
-            logger.error("%s, due at %s, failed", entry.name, tick.due.isoformat(), exc_info=tick.error)
-
 
 class State:
     """What a start of the app knows of its schedules."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs: Runs) -> None:
+        self.runs = runs
         self.entries: dict[str, Entry] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
         self.moved = asyncio.Event()
-        self.holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -18,15 +18,17 @@ class Tick:
         name: the schedule's.
         due: when it was due, in UTC; with the name it identifies the occurrence in the whole fleet.
         started: when it began, in UTC.
+        recovered: whether a process that has died, or seemed to, had begun with this occurrence.
         error: what the handler raised.
     """
 
-    __slots__ = ("due", "error", "name", "started")
+    __slots__ = ("due", "error", "name", "recovered", "started")
 
-    def __init__(self, name: str, due: datetime, started: datetime) -> None:
+    def __init__(self, name: str, due: datetime, started: datetime, *, recovered: bool = False) -> None:
         self.name = name
         self.due = due
         self.started = started
+        self.recovered = recovered
         self.error: Exception | None = None
 
     @property

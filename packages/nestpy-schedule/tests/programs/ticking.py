@@ -24,11 +24,15 @@ class Jobs:
     async def slow(self, tick: Tick) -> None:
         self.write(tick)
 
+    @every(0.2, name="safe-0.2", overlap="allow", misfire=RunAll(100), recover=True)
+    async def safe(self, tick: Tick) -> None:
+        self.write(tick)
+
     def write(self, tick: Tick) -> None:
-        os.write(HISTORY, f"{tick.name} {tick.due.timestamp():.6f} {os.getpid()}\n".encode())
+        os.write(HISTORY, f"{tick.name} {tick.due.timestamp():.6f} {tick.recovered:d}\n".encode())
 
 
-@module(imports=[ScheduleModule.for_root(url=sys.argv[1])], providers=[Jobs])
+@module(imports=[ScheduleModule.for_root(url=sys.argv[1], lease=1.0)], providers=[Jobs])
 class FleetModule: ...
 
 
