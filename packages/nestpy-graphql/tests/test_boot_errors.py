@@ -356,9 +356,9 @@ def test_a_loader_that_two_make_is_told_and_one_may_be_named(refused, app_of):
     app_of(Fine, Named, Users, More)
 
 
-def test_a_loader_of_a_request_scoped_service_is_refused(refused):
-    @injectable(scope=Scope.REQUEST)
-    class PerRequest:
+def test_a_loader_of_a_transient_service_is_refused(refused):
+    @injectable(scope=Scope.TRANSIENT)
+    class Fleeting:
         @dataloader
         async def by_id(self, keys: list[int]) -> dict[int, User]: ...
 
@@ -367,10 +367,10 @@ def test_a_loader_of_a_request_scoped_service_is_refused(refused):
         @field()
         async def boss(self, user: User, users: Loader[int, User]) -> User: ...
 
-    assert refused(Fine, Fields, PerRequest) == [
+    assert refused(Fine, Fields, Fleeting) == [
         (
-            "`Fields.boss(users)` loads with `PerRequest`, which is no singleton.\n"
-            "   Hint: make the service a singleton; the keys say what differs from call to call"
+            "`Fields.boss(users)` loads with `Fleeting`, which is transient: each field has its own.\n"
+            "   Hint: make the service a singleton, or request-scoped; one loader serves the whole operation"
         )
     ]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         Parameter as Parameter, ParameterOptions as ParameterOptions, blocking as blocking,
         declare_handler as declare_handler, declare_host as declare_host, from_context as from_context,
     )
-    from ._handler_code import HandlerCode as HandlerCode, Instrument as Instrument
+    from ._handler_code import HandlerCode as HandlerCode, Instrument as Instrument, ScopeCode as ScopeCode
     from ._hooks import (
         Carrier as Carrier, Edge as Edge, EdgeEntry as EdgeEntry, Hooks as Hooks, PooledTransport as PooledTransport,
         Transport as Transport, hookimpl as hookimpl,
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     )
     from ._reach import needs_of as needs_of, reachable as reachable
     from ._record import Record as Record
+    from ._request_scope import RequestScope as RequestScope
     from ._secret import Secret as Secret
     from ._section import Pin as Pin, Section as Section
     from ._serve import Serving as Serving
@@ -111,16 +112,16 @@ __all__ = [
     "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter",
     "ParameterOptions", "ParseArray", "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID",
     "Pin", "Pipe", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Reading", "Record",
-    "Reflector", "Relation", "SchemaSupport", "Scope", "ScopeError", "Secret", "Section", "Serving", "Settings",
-    "Source", "StartError", "Token", "Trace", "Transport", "Trim", "UnitOfWork", "UnknownSetting",
-    "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError", "acting_as", "after_commit",
-    "apply_decorators", "attach_metadata", "before_application_shutdown", "blocking", "catch", "check_layer",
-    "check_url", "config", "current_actor", "current_trace", "declare_handler", "declare_host", "detached_context",
-    "dynamic", "extend_metadata", "failure_of", "failures_of", "from_context", "handler_of", "hookimpl", "injectable",
-    "load_app", "log_denial", "meta", "module", "name_of", "needs_of", "on_application_bootstrap",
-    "on_application_shutdown", "on_module_destroy", "on_module_init", "outgoing_trace", "provide", "provide_generic",
-    "public", "reachable", "read_metadata", "running_unit", "setting", "text_failures_of", "use_filters", "use_guards",
-    "use_interceptors", "use_pipes",
+    "Reflector", "Relation", "RequestScope", "SchemaSupport", "Scope", "ScopeCode", "ScopeError", "Secret", "Section",
+    "Serving", "Settings", "Source", "StartError", "Token", "Trace", "Transport", "Trim", "UnitOfWork",
+    "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError", "acting_as",
+    "after_commit", "apply_decorators", "attach_metadata", "before_application_shutdown", "blocking", "catch",
+    "check_layer", "check_url", "config", "current_actor", "current_trace", "declare_handler", "declare_host",
+    "detached_context", "dynamic", "extend_metadata", "failure_of", "failures_of", "from_context", "handler_of",
+    "hookimpl", "injectable", "load_app", "log_denial", "meta", "module", "name_of", "needs_of",
+    "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init", "outgoing_trace",
+    "provide", "provide_generic", "public", "reachable", "read_metadata", "running_unit", "setting", "text_failures_of",
+    "use_filters", "use_guards", "use_interceptors", "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
@@ -142,7 +143,7 @@ _NAMES_OF_MODULES = {
         "FromContext Handler HandlerMarker HostMarker Parameter ParameterOptions blocking declare_handler declare_host "
         "from_context"
     ),
-    "_handler_code": "HandlerCode Instrument",
+    "_handler_code": "HandlerCode Instrument ScopeCode",
     "_hooks": "Carrier Edge EdgeEntry Hooks PooledTransport Transport hookimpl",
     "_layer": (
         "APP_FILTER APP_GUARD APP_INTERCEPTOR APP_PIPE Denial DenialKind ExceptionFilter Guard Interceptor Pipe "
@@ -159,6 +160,7 @@ _NAMES_OF_MODULES = {
     "_provider": "Inject Provider Scope Token injectable provide provide_generic",
     "_reach": "needs_of reachable",
     "_record": "Record",
+    "_request_scope": "RequestScope",
     "_secret": "Secret",
     "_section": "Pin Section",
     "_serve": "Serving",

@@ -18,10 +18,11 @@ from ._graph import Binding, Graph, LayerUse
 from ._handler import Handler, HandlerMarker
 from ._handler_code import HandlerCode, Instrument
 from ._layer import caught_by
+from ._makers import Makers
 from ._names import name_of
 from ._pipe_code import Pipes
 from ._provider import Scope
-from ._reach import needs_of, reachable
+from ._reach import frontier, needs_of, reachable
 from ._source import CompiledFunction, Source
 from .errors import PluginError
 
@@ -46,12 +47,20 @@ class Compiler:
         self.functions: list[CompiledFunction] = []
         self._hooks = hooks
         self._codes: dict[str, CodeType] = {}
+        self._makers: dict[str, Makers] = {}
         self._instrumented = bool(hooks.nestpy_instrument.get_hookimpls())
 
     def handler(self, handler: Handler, marker: HandlerMarker, code: HandlerCode) -> CompiledFunction:
         """Compile one handler for one of its markers."""
         instruments = self._instruments(handler, marker)
-        return self._finish(_Function(self.graph, handler, code, instruments, marker.edge))
+        scope = getattr(code, "scope", None)
+        makers = None
+        if scope is not None:
+            makers = self._makers.setdefault(marker.edge, Makers(scope, marker.edge))
+        compiled = self._finish(_Function(self.graph, handler, code, instruments, marker.edge, makers=makers))
+        if makers is not None:
+            self.functions.extend(makers.compile(self._codes))
+        return compiled
 
     def unmatched(self, code: HandlerCode) -> CompiledFunction:
         """Compile what answers where nothing matched: the global interceptors around the edge's own result.
@@ -76,14 +85,22 @@ class _Function:
     """Writes one function from the outside in; each method writes its layer around the next."""
 
     def __init__(
-        self, graph: Graph, handler: Handler | None, code: HandlerCode, instruments: Sequence[Instrument], edge: str
+        self,
+        graph: Graph,
+        handler: Handler | None,
+        code: HandlerCode,
+        instruments: Sequence[Instrument],
+        edge: str,
+        *,
+        makers: Makers | None = None,
     ) -> None:
         self.graph = graph
         self.handler = handler
         self.code = code
         self.edge = edge
         self.out = Source()
-        self.construction = Construction(graph, handler, code)
+        self.makers = makers
+        self.construction = Construction(code, makers)
         part = getattr(code, "part", False)
         self.operations = [item for item in instruments if item.site == "operation" and not part]
         self.works = [item for item in instruments if item.site == "work"]
@@ -95,7 +112,9 @@ class _Function:
         self.outer = [use for use in layers.get("interceptors", ()) if use.site == "global"]
         self.inner = [use for use in layers.get("interceptors", ()) if use.site != "global"]
         self.passed = ""
-        self._built = list(reachable(needs_of(handler, graph) if handler else _bindings(self.outer)))
+        needs = needs_of(handler, graph) if handler else _bindings(self.outer)
+        self._built = list(reachable(needs)) if makers is None else frontier(needs)[0]
+        self._blamed = [] if makers is None else makers.owing(needs)
         self.owes_cleanup = owes_cleanup(self._built) or getattr(code, "owes_cleanup", False)
 
     @property
@@ -172,6 +191,8 @@ class _Function:
     def _tell_scope(self) -> None:
         if self.owes_cleanup:
             self.out.line("stack.failure = error")
+        if self.makers is not None and self._blamed:
+            self.makers.write_blame(self._blamed, self.out)
 
     # -- layers, from the outside in
 

@@ -13,23 +13,32 @@ from ._context import ExecutionContext
 from ._factory import needs_cleanup, style_of
 from ._names import qualified
 from ._provider import Scope
-from ._reach import reachable
+from ._reach import is_shared, reachable
 
 if TYPE_CHECKING:
-    from ._graph import Binding, Graph, LayerUse
+    from ._graph import Binding, LayerUse
     from ._handler import Handler
-    from ._handler_code import HandlerCode
+    from ._handler_code import HandlerCode, ScopeCode
     from ._hints import Dependency
+    from ._makers import Makers
     from ._source import Source
 
 
 class Construction:
-    """Knows, while one function is written, which request-scoped objects are already in a variable."""
+    """Knows, while one function is written, which request-scoped objects are already in a variable.
 
-    def __init__(self, graph: Graph, handler: Handler | None, code: HandlerCode) -> None:
-        self._graph = graph
-        self._handler = handler
+    Args:
+        code: writes what the edge carries.
+        makers: what makes request-scoped providers where several functions share them; None where each builds its own.
+        made: the provider that the function itself makes for all of them.
+    """
+
+    def __init__(
+        self, code: HandlerCode | ScopeCode, makers: Makers | None = None, made: Binding | None = None
+    ) -> None:
         self._code = code
+        self._makers = makers
+        self._made = made
         self._variables: dict[Binding, str] = {}
         self.needs_context = False
         self.has_context = False
@@ -41,6 +50,8 @@ class Construction:
 
     def write_shared(self, first: Iterable[Binding], second: Iterable[Binding], out: Source) -> None:
         """Write the construction of what two parts of a function share, so that both see one object."""
+        if self._makers is not None:
+            return
         others = set(reachable(second))
         for binding in sorted(reachable(first), key=lambda binding: qualified(binding.token)):
             if binding in others and binding.scope is Scope.REQUEST and binding.kind != "carrier":
@@ -113,6 +124,10 @@ class Construction:
             return self._carried(binding, out)
         if binding in self._variables:
             return self._variables[binding]
+        if self._makers is not None and is_shared(binding) and binding is not self._made:
+            variable = self._variables[binding] = out.fresh(binding.label)
+            out.line(f"{variable} = {self._makers.read(binding, out, made=self._made is not None)}")
+            return variable
         given: dict[str, str] = {}
         for (argument, dependency), targets in zip(binding.arguments, binding.links, strict=True):
             expressions = []
@@ -173,6 +188,16 @@ async def awaited(made: Any) -> Any:
 
 
 # -- what a function needs beside its handler
+
+
+def waits(built: Iterable[Binding]) -> bool:
+    """Say whether building any of them has to be awaited."""
+    for binding in built:
+        if binding.kind in ("class", "factory") and binding.scope is not Scope.SINGLETON:
+            style, call = style_of(binding.source)
+            if style != "plain" or (not isinstance(binding.source, type) and _may_be_async(call)):
+                return True
+    return False
 
 
 def owes_cleanup(built: Iterable[Binding]) -> bool:

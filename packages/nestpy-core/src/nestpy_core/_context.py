@@ -26,7 +26,8 @@ class ExecutionContext(msgspec.Struct, eq=False):
 
     Attributes:
         edge: the edge's name, for instance ``http``.
-        handler: the matched handler; None where nothing matched (an HTTP 404 or 405).
+        handler: the matched handler; None where nothing matched (an HTTP 404 or 405), and for what several handlers
+            share (the request-scoped providers of a GraphQL operation).
     """
 
     edge: ClassVar[str] = ""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ._pipe_code import Pipes
     from ._source import Source
 
-__all__ = ("HandlerCode", "Instrument")
+__all__ = ("HandlerCode", "Instrument", "ScopeCode")
 
 
 class Instrument(Record, frozen=True):
@@ -29,6 +29,26 @@ class Instrument(Record, frozen=True):
 
     token: Any  # a token
     site: Literal["operation", "work", "result"] = "operation"
+
+
+class ScopeCode(Protocol):
+    """What an edge writes of the request scope that several of its compiled functions share.
+
+    Attributes:
+        subject: the name under which each of them has the edge's own object; what makes the providers is given it.
+        instances: an expression for its `RequestScope`, made when it is read first.
+    """
+
+    subject: str
+    instances: str
+
+    def context(self, out: Source) -> str:
+        """Return an expression that builds the `ExecutionContext` of the whole unit: that of no handler."""
+        ...
+
+    def carrier(self, token: type, out: Source) -> str:
+        """Return an expression for a token that this edge carries, other than its context."""
+        ...
 
 
 class HandlerCode(Protocol):

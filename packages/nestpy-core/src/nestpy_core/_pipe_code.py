@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 
 from ._construct import Construction
-from ._graph import LayerUse
+from ._graph import Binding, LayerUse
 from ._handler import Parameter
 from ._source import Source
 
@@ -32,6 +32,13 @@ class Pipes:
     def takes_absent(self, parameter: Parameter) -> bool:
         """Whether one of a parameter's pipes is called for an absent argument too."""
         return any(map(_takes_absent, (*self._uses, *parameter.pipes)))
+
+    def instance(self, binding: Binding) -> str:
+        """Return an expression for a provider's instance, writing its construction when it is due.
+
+        What an edge asks for beside the parameters it names in the graph's ``injected``, as for a parameter.
+        """
+        return self._construction.instance(binding, self._out)
 
     def apply(self, variable: str, parameter: Parameter, *, may_be_absent: bool = False) -> None:
         """Send *variable* through the bound pipes, then through the parameter's own.

@@ -11,6 +11,34 @@ from ._provider import Scope
 __all__ = ("needs_of", "reachable")
 
 
+def frontier(starts: Iterable[Binding]) -> tuple[list[Binding], list[Binding]]:
+    """Return what a call builds for itself that needs *starts*, and the request-scoped ones that it shares.
+
+    It is what `reachable` yields, up to the request-scoped providers, which several calls have in common.
+    """
+    own: list[Binding] = []
+    shared: list[Binding] = []
+    seen: set[int] = set()
+    queue = list(starts)
+    while queue:
+        binding = queue.pop()
+        if id(binding) in seen:
+            continue
+        seen.add(id(binding))
+        if is_shared(binding):
+            shared.append(binding)
+            continue
+        own.append(binding)
+        if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
+            queue.extend(target for _, target in binding.dependencies())
+    return own, shared
+
+
+def is_shared(binding: Binding) -> bool:
+    """Say whether one instance serves a whole unit of work; what an edge carries is not made at all."""
+    return binding.scope is Scope.REQUEST and binding.kind not in ("carrier", "existing")
+
+
 def reachable(starts: Iterable[Binding]) -> Iterator[Binding]:
     """Yield everything that is built anew for a call that needs *starts*; singletons are not entered."""
     seen: set[int] = set()

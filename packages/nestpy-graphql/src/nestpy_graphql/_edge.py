@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +66,15 @@ class GraphqlEdge:
         """Compile every field that a handler resolves."""
         for entry in self.composition.entries:
             compiled = compiler.handler(entry.handler, entry.marker, self._code(entry))
-            entry.function = compiled.function
+            entry.function = awaiting(compiled.function) if entry.deferred else compiled.function
             extensions = self.composition.fields[entry].extensions
             extensions["nestpy_function"] = entry.function
             if not entry.marker.root and not _WAITS.search(compiled.source):
-                extensions["nestpy_call"] = at_once(entry.function)
+                extensions["nestpy_call"] = at_once(compiled.function)
                 extensions["nestpy_deferred"] = entry.deferred
         for entry in self.composition.references:
-            entry.function = compiler.handler(entry.handler, entry.marker, self._code(entry)).function
+            compiled = compiler.handler(entry.handler, entry.marker, self._code(entry))
+            entry.function = awaiting(compiled.function) if entry.deferred else compiled.function
         self._compile_service(compiler)
         for relation in self.composition.relations:
             code = RelationCode(relation, self.composition)
@@ -131,6 +133,16 @@ class RelationCode(FieldCode):
         """Return what the loader gives."""
         del out, pipes
         return {one.name: f"given[{one.name!r}]" for one in self.handler.parameters}
+
+
+def awaiting(function: Any) -> Callable[[Any, Any, dict[str, Any]], Awaitable[Any]]:
+    """Return what calls a compiled function and awaits what it gives: what a loader gave it."""
+
+    async def call(request: Any, parent: Any, given: dict[str, Any]) -> Any:
+        value = await function(request, parent, given)
+        return await value if isawaitable(value) else value
+
+    return call
 
 
 def at_once(function: Any) -> Callable[[Any, Any, dict[str, Any]], Any]:

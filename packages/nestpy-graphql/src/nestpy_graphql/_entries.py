@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from nestpy_core import (
+    Binding,
     Graph,
     Handler,
     HandlerError,
@@ -19,6 +20,7 @@ from nestpy_core import (
     Problem,
     Relation,
     handler_of,
+    reachable,
     read_metadata,
 )
 
@@ -196,9 +198,23 @@ class Entries:
             if not is_loader(one.hint) or self._loaders is None:
                 continue
             try:
-                entry.loaders[one.name] = self._loaders.find(one.hint, f"{entry.handler.label}({one.name})")
+                found = self._loaders.find(one.hint, f"{entry.handler.label}({one.name})")
             except TypeMappingError as error:
                 self._problem(error.sentence, error.hint)
+                continue
+            entry.loaders[one.name] = found
+            self._reach(entry.handler, one, found.binding)
+
+    def _reach(self, handler: Handler, parameter: Parameter, binding: Binding) -> None:
+        """Take notice that a handler reaches the service that a loader loads with."""
+        self._graph.injected[handler.host, handler.name, parameter.name] = (binding,)
+        for one in reachable([binding]):
+            if one.kind == "carrier" and one.source and "graphql" not in one.source:
+                self._problem(
+                    f"`{handler.label}({parameter.name})` loads with `{binding.label}`, which reaches `{one.label}`, "
+                    f"which only {' and '.join(one.source)} calls carry.",
+                    f"load with something that does not need `{one.label}`",
+                )
 
     def _of_operations(self) -> Iterator[Entry]:
         for operation in self._graph.operations:

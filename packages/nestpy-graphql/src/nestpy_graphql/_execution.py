@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
@@ -84,9 +83,12 @@ class Executor:
                 data = plan.complete(None, run, None)
         except Bubble:
             data = None
-        except asyncio.CancelledError:
+        except BaseException as error:
             request.cancel()
+            await request.end(error)
             raise
+        if request.scope is not None:
+            await request.end()
         return {"data": data, "errors": run.errors} if run.errors else {"data": data}
 
     async def subscribe(
@@ -100,23 +102,49 @@ class Executor:
         except InvalidVariablesError as error:
             return {"errors": [formatted(error.error)]}
         except Exception as error:  # noqa: BLE001  # it becomes an error of the response
+            await request.end()
             return {"errors": [formatted(failure_of(error, "subscription"))]}
+        except BaseException as error:
+            await request.end(error)
+            raise
         return self._events(events, field, run)
 
     async def _events(self, events: Any, field: Any, run: Run) -> AsyncGenerator[Result, None]:
+        source, run.request.scope = run.request.scope, None  # that of what yields the events lives as long as it does
+        failure: BaseException | None = None
         try:
             async for event in events:
-                one = Run(run.request, run.variables, self._budget)
-                run.request.forget()
-                try:
-                    data: Any = {field.key: await field.event(event, one)}
-                except Bubble:
-                    data = None
-                yield {"data": data, "errors": one.errors} if one.errors else {"data": data}
+                yield await self._event(event, field, run)
         except Exception as error:  # noqa: BLE001  # the stream ends with it
+            failure = error
             yield {"data": None, "errors": [formatted(failure_of(error, field.label), [field.key], field.nodes)]}
+        except BaseException as error:
+            failure = error
+            raise
         finally:
-            await events.aclose()
+            try:
+                await events.aclose()
+            finally:
+                if source is not None:
+                    await source.close(failure)
+                failure = None  # its traceback holds this frame
+
+    async def _event(self, event: Any, field: Any, run: Run) -> Result:
+        """Return the response of one event, whose fields have loaders and a request scope of their own."""
+        request, one = run.request, Run(run.request, run.variables, self._budget)
+        request.begin_event()
+        data: Any
+        try:
+            data = {field.key: await field.event(event, one)}
+        except Bubble:
+            data = None
+        except BaseException as error:
+            request.cancel()
+            await request.end(error)
+            raise
+        if request.scope is not None:
+            await request.end()
+        return {"data": data, "errors": one.errors} if one.errors else {"data": data}
 
     def _begin(self, prepared: Prepared, request: GraphqlRequest, given: Mapping[str, Any]) -> tuple[Run, ObjectPlan]:
         operation = prepared.operation

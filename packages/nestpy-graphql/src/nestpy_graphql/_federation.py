@@ -5,7 +5,6 @@ It follows https://www.apollographql.com/docs/graphos/schema-design/federated-sc
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from nestpy_core import Graph, Handler, HandlerError, Parameter, Problem, handle
 
 from ._entries import Entry
 from ._naming import camel
+from ._plan import gathered
 from ._shapes import by_keys, data_class_in, fields_of
 from ._types import Types
 
@@ -151,7 +151,7 @@ class Federation:
                 f"At most {self._most} representations are looked up at once",
                 extensions={"code": "LIMIT_EXCEEDED", "limit": "max_representations", "allowed": self._most},
             )
-        return await asyncio.gather(*(self._found(request, one) for one in asked))
+        return await gathered([self._found(request, one) for one in asked])
 
     async def _found(self, request: Any, representation: Any) -> Any:
         """Return one object, or the error in its place."""

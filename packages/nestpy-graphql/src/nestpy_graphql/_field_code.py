@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from nestpy_core import CallKind, Handler, Parameter, Source
+from nestpy_core import CallKind, Handler, Parameter, Scope, Source
 from nestpy_core.errors import DeniedError
 
 from ._arguments import Decode
@@ -18,11 +18,28 @@ from ._loaders import LoaderSource, is_loader
 from ._request import GraphqlCall, GraphqlContext, GraphqlRequest
 
 
+class OperationScope:
+    """The request scope that the fields of one operation share."""
+
+    subject = "request"
+    instances = "request.instances()"
+
+    def context(self, out: Source) -> str:
+        """Return what builds the context of the operation itself: that of no field."""
+        return f"{out.constant(GraphqlContext, 'GraphqlContext')}(None, request=request)"
+
+    def carrier(self, token: type, out: Source) -> str:
+        """Return the operation, or the HTTP request that carries it."""
+        del out
+        return "request" if token is GraphqlRequest else "request.http"
+
+
 class FieldCode:
     """The GraphQL part of one handler; what it returns may be a `GraphQLError`."""
 
     signature = "request, parent, given"
     subject = "request"
+    scope = OperationScope()
 
     def __init__(  # as many as a field has
         self,
@@ -70,8 +87,7 @@ class FieldCode:
 
     def carrier(self, token: type, out: Source) -> str:
         """Return the operation, or the HTTP request that carries it."""
-        del out
-        return "request" if token is GraphqlRequest else "request.http"
+        return self.scope.carrier(token, out)
 
     def arguments(self, out: Source, pipes: Any) -> dict[str, str]:  # the pipes of core
         """Write the decoding of the arguments."""
@@ -100,7 +116,9 @@ class FieldCode:
                 out.line(f"{variable} = await {variable}")
         elif is_loader(parameter.hint):
             source = self._loaders[parameter.name]
-            load = out.method(source.binding.settled, source.name)
+            target = source.binding.settled
+            is_single = target.scope is Scope.SINGLETON
+            load = out.method(target, source.name) if is_single else f"{pipes.instance(target)}.{source.name}"
             return f"request.loader({out.constant(source.function, 'loader')}, {load})"
         else:
             out.line(f"{variable} = {decoded}.{parameter.name}")

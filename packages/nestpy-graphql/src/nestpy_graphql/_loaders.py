@@ -71,6 +71,11 @@ class Loader(Generic[K, V]):
         for task in self._tasks:
             task.cancel()
 
+    async def ended(self) -> None:
+        """Return when nothing is being loaded any more."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _dispatch(self) -> None:
         keys, self._asked = self._asked, []
         task = asyncio.get_running_loop().create_task(self._run(keys))
@@ -128,7 +133,7 @@ class Loaders:
         """Return the method that a parameter's loader is made of.
 
         Raises:
-            TypeMappingError: none, or several, or one of a provider that is no singleton.
+            TypeMappingError: none, or several, or one of a transient provider.
         """
         kinds = get_args(without_metadata(hint))
         named = metadata_of(hint)
@@ -146,10 +151,10 @@ class Loaders:
                 f"`{label}` is `{wanted}`, which {listed} load.",
                 f"say which: `Annotated[{wanted}, {first.binding.label}.{first.name}]`",
             )
-        if fitting[0].binding.settled.scope is not Scope.SINGLETON:
+        if fitting[0].binding.settled.scope is Scope.TRANSIENT:
             raise TypeMappingError(
-                f"`{label}` loads with `{fitting[0].binding.label}`, which is no singleton.",
-                "make the service a singleton; the keys say what differs from call to call",
+                f"`{label}` loads with `{fitting[0].binding.label}`, which is transient: each field has its own.",
+                "make the service a singleton, or request-scoped; one loader serves the whole operation",
             )
         return fitting[0]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
-from nestpy_core import Call, ExecutionContext
+from nestpy_core import Call, ExecutionContext, RequestScope
 
 from ._loaders import Loader
 
@@ -26,6 +27,7 @@ class GraphqlRequest:
         http: the HTTP request, or the handshake of a socket.
         parameters: what a client of a socket sent with ``connection_init``.
         state: what resolvers of one operation leave for each other.
+        scope: the request-scoped providers of this operation, or of this event; None while nothing needed one.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class GraphqlRequest:
         "kind",
         "operation_name",
         "parameters",
+        "scope",
         "state",
         "variables",
     )
@@ -58,6 +61,7 @@ class GraphqlRequest:
         self.http = http
         self.parameters = parameters
         self.state: dict[str, Any] = {}
+        self.scope: RequestScope | None = None
         self._loaders: dict[Any, Loader[Any, Any]] = {}
 
     def loader(self, key: Any, load: Callable[[list[Any]], Awaitable[Mapping[Any, Any]]]) -> Loader[Any, Any]:
@@ -67,9 +71,34 @@ class GraphqlRequest:
             found = self._loaders[key] = Loader(load)
         return found
 
+    def instances(self) -> RequestScope:
+        """Return the request-scoped providers: for compiled functions, which make what is not there yet."""
+        if self.scope is None:
+            self.scope = RequestScope(self)
+        return self.scope
+
+    async def end(self, failure: BaseException | None = None) -> None:
+        """Clean up its request-scoped providers; what is still being loaded, with them perhaps, ends before.
+
+        Args:
+            failure: what cut the operation off.
+        """
+        if self.scope is None:
+            return
+        self.cancel()
+        try:
+            await asyncio.gather(*(one.ended() for one in self._loaders.values()))
+        finally:
+            await self.scope.close(failure)
+
     def forget(self) -> None:
         """Load everything anew: a mutation has changed something."""
         self._loaders.clear()
+
+    def begin_event(self) -> None:
+        """Begin the next event of a subscription: with loaders and request-scoped providers of its own."""
+        self.forget()
+        self.scope = None
 
     def cancel(self) -> None:
         """End what is being loaded: the operation has been cancelled."""

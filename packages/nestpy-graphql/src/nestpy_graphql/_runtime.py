@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from ._explorer import explorer_page
 from ._failures import formatted, opaque
 from ._limits import Limits
 from ._params import GRAPHQL, JSON, STREAM, Params, accepted, only_query, params_of, params_of_query, wants_page
+from ._plan import gathered
 from ._refused import RefusedDocument
 from ._request import GraphqlRequest
 from ._sse import SseLimits, refused as refused_stream, streamed
@@ -121,7 +121,7 @@ class GraphqlRuntime:
                 raise NotAcceptableError(f"The answer is `{GRAPHQL}` or `{JSON}`")
             async with params_of(request, self.config) as asked:
                 if isinstance(asked, list):
-                    results = await asyncio.gather(*(self._result(one, request) for one in asked))
+                    results = await gathered([self._result(one, request) for one in asked])
                     return Response(b"[" + b",".join(map(_written, results)) + b"]", 200, media_type=JSON)
                 return await self._answer(asked, request, kind)
         except HttpError as error:
