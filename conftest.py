@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import acceptance
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from chromium import Page
@@ -64,6 +65,11 @@ class Figures:
         """Print it, a line each."""
         for line in self._found:
             terminalreporter.write_line(line)
+
+
+# A busy machine is no finding.
+settings.register_profile("nestpy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nestpy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

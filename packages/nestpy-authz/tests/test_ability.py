@@ -172,7 +172,7 @@ def answers(rules):
     return [*asked, made.can("read", Post), made.can("update", Post, "title"), made.fields("read", Post)]
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(rules=RULES, seed=st.randoms(use_true_random=False))
 def test_the_order_of_rules_changes_no_answer(rules, seed):
     mixed = list(rules)
@@ -180,7 +180,7 @@ def test_the_order_of_rules_changes_no_answer(rules, seed):
     assert answers(mixed) == answers(rules)
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, database=None)
 @given(rules=RULES)
 def test_one_more_denial_never_allows_more_and_one_more_grant_never_less_of_what_is_not_denied(rules):
     before = answers(rules)[: len(POSTS)]

@@ -1,11 +1,9 @@
 """How one `.env` file is read."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from nestpy_core._dotenv import parse_dotenv
-
-AT_LEISURE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
 
 
 @pytest.mark.parametrize(
@@ -77,7 +75,6 @@ NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True)
 ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 
 
-@AT_LEISURE
 @given(st.dictionaries(NAMES, st.text()))
 def test_every_text_survives_double_quotes(values):
     text = "\n".join(f'{name}="{value.translate(ESCAPES)}" # "note"' for name, value in values.items())
@@ -85,19 +82,16 @@ def test_every_text_survives_double_quotes(values):
     assert (parsed.values, parsed.malformed) == (values, ())
 
 
-@AT_LEISURE
 @given(NAMES, st.text().filter(lambda text: "'" not in text and "\n" not in text))
 def test_every_text_of_one_line_survives_single_quotes(name, value):
     assert parse_dotenv(f"export {name}='{value}'").values == {name: value}
 
 
-@AT_LEISURE
 @given(NAMES, st.text(st.characters(exclude_characters=" \t\r\n\"'#")))
 def test_every_word_survives_bare(name, value):
     assert parse_dotenv(f"{name}={value}").values == {name: value}
 
 
-@AT_LEISURE
 @given(st.text())
 def test_any_text_at_all_is_parsed_without_an_exception(text):
     parsed = parse_dotenv(text)

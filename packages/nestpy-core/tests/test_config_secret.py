@@ -8,12 +8,9 @@ from pprint import pformat
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from nestpy_core._secret import Secret
-
-AT_LEISURE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
-
 
 CANARY = "canary-1f9c"
 
@@ -94,7 +91,6 @@ def test_it_has_no_dictionary_to_look_into():
         vars(Secret(CANARY))
 
 
-@AT_LEISURE
 @given(st.text() | st.binary() | st.integers(), st.text() | st.binary() | st.integers())
 def test_equality_and_hash_are_those_of_the_values(left, right):
     assert (Secret(left) == Secret(right)) is (left == right)

@@ -92,7 +92,7 @@ def test_wildcards_keep_running_through_both_hours_of_autumn() -> None:
     assert [due - found[0] for due in found] == [timedelta(minutes=30 * number) for number in range(4)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     zone=st.sampled_from(sorted(available_timezones() - {"localtime"})),
     hour=st.integers(0, 23),
@@ -118,7 +118,7 @@ def test_a_daily_job_runs_exactly_once_on_each_local_day_in_every_zone(
     assert all(gap == timedelta(days=1) for gap in gaps)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     zone=st.sampled_from(sorted(available_timezones() - {"localtime"})),
     minutes=st.sets(st.integers(0, 59), min_size=1, max_size=3),

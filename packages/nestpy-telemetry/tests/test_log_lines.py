@@ -214,7 +214,7 @@ ANYTHING = strategies.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(strategies.dictionaries(strategies.text(max_size=20), ANYTHING, max_size=5), strategies.text())
 def test_whatever_is_logged_becomes_one_line(fields, message):
     stream = io.StringIO()
