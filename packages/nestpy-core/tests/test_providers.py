@@ -197,7 +197,8 @@ async def test_a_filtered_failure_still_rolls_the_session_back():
     assert log == ["rolled back"]
 
 
-async def test_what_a_failed_call_held_is_gone_with_it_and_waits_for_no_collector():
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["generator", "async generator"])
+async def test_what_a_failed_call_held_is_gone_with_it_and_waits_for_no_collector(asynchronous):
     held = []
 
     class Session: ...
@@ -208,13 +209,18 @@ async def test_what_a_failed_call_held_is_gone_with_it_and_waits_for_no_collecto
         with contextlib.suppress(ValueError):
             yield made
 
+    async def awaited_session() -> AsyncIterator[Session]:
+        with contextlib.contextmanager(session)() as made:
+            yield made
+
     @station
     class Host:
         @on_line("fail")
         def fail(self, session: Inject[Session]) -> None:
             raise ValueError
 
-    async with calling(Host, provide(Session, use_factory=session, scope=Scope.REQUEST)) as send:
+    factory = awaited_session if asynchronous else session
+    async with calling(Host, provide(Session, use_factory=factory, scope=Scope.REQUEST)) as send:
         gc.disable()
         try:
             assert (await send("fail")).why == "ValueError"

@@ -62,10 +62,16 @@ class CleanUp:
     async def _leave(self, manager: AbstractContextManager[Any] | AbstractAsyncContextManager[Any]) -> None:
         failure = self.failure
         kind, trace = (None, None) if failure is None else (type(failure), failure.__traceback__)
-        if isinstance(manager, AbstractAsyncContextManager):
-            await manager.__aexit__(kind, failure, trace)
-        else:
-            manager.__exit__(kind, failure, trace)
+        try:
+            if isinstance(manager, AbstractAsyncContextManager):
+                await manager.__aexit__(kind, failure, trace)
+            else:
+                manager.__exit__(kind, failure, trace)
+        finally:
+            if failure is not None:
+                # A generator that caught it stands in its traceback, and from Python 3.12 on leads back to this frame,
+                # which holds the failure: the same circle as below.
+                failure.__traceback__ = trace
 
     async def __aenter__(self) -> Self:
         return self
