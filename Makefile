@@ -97,8 +97,8 @@ coverage: setup ## Run all tests and report the lines and branches they miss
 		$(PY) -m coverage combine --quiet && $(PY) -m coverage report && exit $$status
 
 .PHONY: matrix
-matrix: setup ## Run the tests on every CPython >= 3.11 of this machine
-	@$(PY) tools/matrix.py $(ARGS)
+matrix: setup ## Run all tests on every CPython >= 3.11 of this machine: make matrix ARGS='-k routing'
+	@$(PY) tools/matrix.py -n $(WORKERS) --dist loadfile $(ARGS)
 
 # ── sources ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -27,7 +28,19 @@ import sys, sysconfig
 free_threaded = int(bool(sysconfig.get_config_var("Py_GIL_DISABLED")))
 print(sys.implementation.name, sys.version_info.releaselevel, *sys.version_info[:3], free_threaded, sys.executable)
 """
+PASSED = "passed"
+_ENDS = {0: PASSED, 5: "no test was selected"}
 _EXECUTABLE = re.compile(r"python3(\.\d+)?")
+
+
+class UnpreparedError(Exception):
+    """`uv` could not make an environment: a dependency has no wheel for this version and cannot be built, for one.
+
+    Its text is the first paragraph of what `uv` said, in one line; all of it has been printed.
+    """
+
+    def __init__(self, output: str) -> None:
+        super().__init__(" ".join(output.strip().partition("\n\n")[0].split()) or "`uv` did not say why")
 
 
 def interpreters(directories: list[Path] | None = None) -> dict[str, Path]:
@@ -72,35 +85,53 @@ def prepare(version: str, interpreter: Path, root: Path = ROOT) -> Path:
         message = "`uv` is missing from the environment. Hint: run `make setup`"
         raise FileNotFoundError(message)
     environment = root / ".matrix" / version
-    if not (environment / "bin" / "python").exists():
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", interpreter, environment], check=True)
     python = environment / "bin" / "python"
+    if python.resolve() != interpreter.resolve():
+        _check(uv, "venv", "--quiet", "--clear", "--python", interpreter, environment)
     configuration = tomllib.loads((root / "hatch.toml").read_text(encoding="utf-8"))
     wanted: list[str] = configuration["envs"]["default"]["dependencies"]
     found = [file.parent for pattern in MEMBERS for file in sorted(root.glob(f"{pattern}/pyproject.toml"))]
     members = [word for path in found for word in ("--editable", str(path))]
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *wanted, *members], check=True)
+    _check(uv, "pip", "install", "--quiet", "--python", python, *wanted, *members)
     return python
 
 
-def main() -> int:
-    """Run the matrix and print one line for each version at the end."""
-    found = interpreters()
+def _check(*command: str | Path) -> None:
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    sys.stderr.write(done.stderr)
+    if done.returncode:
+        raise UnpreparedError(done.stderr)
+
+
+def run(version: str, interpreter: Path, arguments: list[str], root: Path = ROOT) -> str:
+    """Run the tests on one version and say in a few words how that went: `PASSED`, or what is wrong."""
+    try:
+        python = prepare(version, interpreter, root)
+    except UnpreparedError as error:
+        return f"not run, because its environment cannot be made: {error}"
+    environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    code = subprocess.run(command, cwd=root, env=environment, check=False).returncode
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    return _ENDS.get(code, f"failed ({code})")
+
+
+def main(arguments: list[str], root: Path = ROOT, directories: list[Path] | None = None) -> int:
+    """Run the matrix and print one line for each version at the end; 1 where one did not pass."""
+    found = interpreters(directories)
     if not found:
         print("No CPython >= 3.11 found on PATH or among pyenv's versions.")
         return 1
     results = {}
     for version, interpreter in found.items():
         print(f"\n=== CPython {version}: {interpreter}", flush=True)
-        python = prepare(version, interpreter)
-        environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-        command: list[str | Path] = [python, "-m", "pytest", "-p", "no:cacheprovider", *sys.argv[1:]]
-        results[version] = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        results[version] = run(version, interpreter, arguments, root)
     print()
-    for version, code in results.items():
-        print(f"CPython {version}: {'passed' if code == 0 else f'failed ({code})'}")
-    return max(results.values())
+    for version, result in results.items():
+        print(f"CPython {version}: {result}")
+    return int(any(result != PASSED for result in results.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

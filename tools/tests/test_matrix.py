@@ -1,8 +1,9 @@
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
-from matrix import interpreters
+from matrix import PASSED, interpreters, main, prepare, run
 
 pytestmark = pytest.mark.e2e
 
@@ -48,3 +49,65 @@ def test_other_programs_of_a_bin_directory_are_not_started(tmp_path) -> None:
     planted(tmp_path, "python3.12-config", f"touch {tmp_path}/started")
     interpreters([tmp_path])
     assert not (tmp_path / "started").exists()
+
+
+HERE = Path(sys.executable).resolve()
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A monorepo of its own that installs nothing and sees this environment's pytest; `-k` selects how a run ends."""
+    link = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+    (tmp_path / "hatch.toml").write_text("[envs.default]\ndependencies = [\"absent; python_version < '3'\"]\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_it.py").write_text(
+        "import os, signal, sys\n"
+        f"def test_right(): assert sys.prefix.startswith({str(tmp_path / '.matrix')!r})\n"
+        "def test_wrong(): assert False\n"
+        "def test_killed(): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    purelib = prepare("own", HERE, tmp_path).parent.parent / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
+    (purelib / "link.pth").write_text(f"{link}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("selected", "result"),
+    [
+        ("right", PASSED),
+        ("right or wrong", "failed (1)"),
+        ("killed", "ended by SIGKILL"),
+        ("absent", "no test was selected"),
+    ],
+)
+def test_a_run_says_how_it_ended(root, selected, result) -> None:
+    assert run("own", HERE, ["-q", "-k", selected], root) == result
+
+
+def test_an_environment_that_cannot_be_made_is_named_with_its_reason_and_stops_no_other(root, capfd) -> None:
+    (root / "hatch.toml").write_text(
+        '[envs.default]\ndependencies = ["absent @ file:///nowhere/absent-1-cp39-cp39-linux_x86_64.whl"]\n'
+    )
+    result = run("own", HERE, [], root)
+    assert result.startswith("not run, because its environment cannot be made: ")
+    assert "absent-1-cp39" in result
+    assert "absent-1-cp39" in capfd.readouterr().err
+
+
+def test_an_environment_of_another_interpreter_is_made_anew(root) -> None:
+    (root / ".matrix" / "own" / "bin" / "python").unlink()
+    (root / ".matrix" / "own" / "bin" / "python").symlink_to("/bin/sh")
+    assert prepare("own", HERE, root).resolve() == HERE
+
+
+def test_the_end_names_each_version_and_fails_when_one_does(root, tmp_path, capsys) -> None:
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    own = planted(tmp_path / "bin", "python3", f"echo cpython final {version.replace('.', ' ')} 0 0 {HERE}").parent
+    (root / ".matrix" / "own").rename(root / ".matrix" / version)
+    assert main(["-q", "-k", "right"], root, [own]) == 0
+    planted(own, "python3.99", "echo cpython final 3 99 0 0 /nowhere/python3.99")
+    assert main(["-q", "-k", "right"], root, [own]) == 1
+    end = capsys.readouterr().out.splitlines()[-2:]
+    assert end[0] == f"CPython {version}: passed"
+    assert end[1].startswith("CPython 3.99: not run, because its environment cannot be made: ")
+    assert "/nowhere/python3.99" in end[1]
