@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,17 +55,32 @@ async def test_every_five_seconds_a_job_is_enqueued(main, tmp_path):
             await clock.settle()
 
 
+CHECK = """
+import asyncio, sys, main
+
+async def work():
+    async with main.app.create_context(serve=True) as context:
+        queue = (await context.get(main.TranscodeProducer)).audio
+        job = await queue.enqueue(main.Transcode(track="probe"))
+        return await job.result()
+
+print(asyncio.run(work()))
+http = ("nestpy_http.", "granian", "uvicorn")
+print([name for name in sys.modules if name.startswith(http) and name != "nestpy_http._plugin"])
+"""
+
+
 @pytest.mark.e2e
 def test_it_runs_by_itself_without_any_module_of_http(tmp_path):
-    check = (
-        "import sys, main; http = ('nestpy_http.', 'granian', 'uvicorn');"
-        " loaded = [name for name in sys.modules if name.startswith(http) and name != 'nestpy_http._plugin'];"
-        " print('\\n'.join(loaded)); sys.exit(bool(loaded))"
-    )
     environ = {"NESTPY_QUEUE__PATH": str(tmp_path / "queue.sqlite"), "NESTPY_ENV": "development"}
-    done = subprocess.run(  # our own program
-        [sys.executable, "-c", check], cwd=DIRECTORY, capture_output=True, text=True, check=False
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK],
+        cwd=DIRECTORY,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines() == ["probe.ogg", "[]"], done.stderr
     with Program(DIRECTORY / "main.py", cwd=DIRECTORY, environ=environ, ready="transcoded track-") as program:
         assert program.terminate() == 0

@@ -136,6 +136,28 @@ async def test_random_commits_and_rollbacks_run_exactly_what_was_committed(placi
         assert sorted(ran) == sorted(kept) == sorted(row.number for row in await producer.effects.find())
 
 
+async def test_an_attempt_that_fails_undoes_its_rows_and_the_next_begins_without_them(placing: Any) -> None:
+    attempts: list[int] = []
+
+    @processor("work", retries=1, backoff=0.0)
+    class Worker:
+        effects: Repository[Effect]
+
+        @process()
+        async def work(self, job: Work) -> None:
+            attempts.append(len(await self.effects.find()))
+            await self.effects.create(Effect(number=job.number, job="worked"))
+            if len(attempts) == 1:
+                raise ZeroDivisionError
+
+    async with placing(Worker, serve=True) as context:
+        producer = await context.get(Producer)
+        job = await producer.work.enqueue(Work(7))
+        await job.result(timeout=20)
+        assert attempts == [0, 0]
+        assert [row.number for row in await producer.effects.find()] == [7]
+
+
 @pytest.mark.e2e
 async def test_a_worker_killed_between_its_commit_and_its_report_leaves_one_effect(
     placing: Any, database_url: str, tmp_path: Path

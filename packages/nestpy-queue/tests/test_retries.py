@@ -14,6 +14,7 @@ from nestpy_core import injectable
 from nestpy_queue import Backoff, Queue, process, processor
 from nestpy_queue._envelope import seal_of
 from nestpy_queue._lane import Consumer, Lane, Ways
+from nestpy_queue._processor import ProcessorMarker
 from nestpy_queue._sqlite import SqliteStore
 
 from .working import admin_of, until_state, working
@@ -31,8 +32,8 @@ class Producer:
 
 
 def lane(backoff: Backoff) -> Lane:
-    consumer = Consumer(
-        queue="tries", concurrency=1, retries=3, backoff=backoff, timeout=None, max_deaths=3, rate=None, functions={}
+    marker = ProcessorMarker(
+        queue="tries", concurrency=1, retries=3, backoff=backoff, timeout=None, max_deaths=3, rate=None
     )
     ways = Ways(
         store=SqliteStore(":memory:"),
@@ -43,7 +44,7 @@ def lane(backoff: Backoff) -> Lane:
         keep=1.0,
         deploy_window=1.0,
     )
-    return Lane(consumer, ways)
+    return Lane(Consumer(processor=marker, functions={}), ways)
 
 
 @given(

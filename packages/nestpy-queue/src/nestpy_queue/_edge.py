@@ -190,17 +190,7 @@ class QueueEdge:
         return QueueWorker([self._consumer(queue) for queue in self._hosts], self._parts)
 
     def _consumer(self, queue: str) -> Consumer:
-        _, marker = self._hosts[queue]
-        return Consumer(
-            queue=queue,
-            concurrency=marker.concurrency,
-            retries=marker.retries,
-            backoff=marker.backoff,
-            timeout=marker.timeout,
-            max_deaths=marker.max_deaths,
-            rate=marker.rate,
-            functions=self._functions.get(queue, {}),
-        )
+        return Consumer(processor=self._hosts[queue][1], functions=self._functions.get(queue, {}))
 
 
 def _name(cls: Any) -> str:

@@ -17,7 +17,7 @@ from nestpy_core.contracts import Actor
 from ._context import DoneBeforeError, RunningJob
 from ._envelope import CarriedActor, Envelope, Seal
 from ._heart import Truce
-from ._processor import Backoff
+from ._processor import ProcessorMarker
 from ._store import Ending, JobStore, Outcome, Reservation, Sweep
 from .errors import PayloadError, RetryError, StoreUnavailableError, UnrecoverableError
 
@@ -35,14 +35,13 @@ _PUT_BACK = 5.0
 class Consumer(Record, frozen=True, kw_only=True, eq=False):
     """What a processor declared, and its compiled handlers by the names of their jobs."""
 
-    queue: str
-    concurrency: int
-    retries: int
-    backoff: Backoff
-    timeout: float | None
-    max_deaths: int
-    rate: tuple[int, float] | None
+    processor: ProcessorMarker
     functions: Mapping[str, CompiledFunction]
+
+    @property
+    def queue(self) -> str:
+        """The name of its queue."""
+        return self.processor.queue
 
 
 class Ways(Record, frozen=True, kw_only=True, eq=False):
@@ -96,7 +95,7 @@ class Lane:
         if self._solo_waits:
             await self._take_solo()
             return
-        free = self.consumer.concurrency - len(self.running)
+        free = self.consumer.processor.concurrency - len(self.running)
         if free <= 0:
             self._free.clear()
             await self._free.wait()
@@ -121,7 +120,9 @@ class Lane:
     async def _reserve(self, limit: int, *, solo: bool = False) -> list[Reservation]:
         if self._down:
             await self.recover()
-        return await self._store.reserve(self.consumer.queue, self._ways.worker, limit, self.consumer.rate, solo=solo)
+        return await self._store.reserve(
+            self.consumer.queue, self._ways.worker, limit, self.consumer.processor.rate, solo=solo
+        )
 
     def _start(self, reservation: Reservation) -> None:
         task = asyncio.create_task(self._attempt(reservation), name=f"{reservation.queue} {reservation.id}")
@@ -145,7 +146,9 @@ class Lane:
             await self._until_next_sweep()
             pause = min(self._ways.lease / 3, 0.5)
             try:
-                found = await self._store.sweep(self.consumer.queue, self.consumer.max_deaths, reclaim=self._truce.over)
+                found = await self._store.sweep(
+                    self.consumer.queue, self.consumer.processor.max_deaths, reclaim=self._truce.over
+                )
             except StoreUnavailableError:
                 self._truce.begin()
             else:
@@ -211,7 +214,7 @@ class Lane:
 
     async def _run(self, compiled: CompiledFunction, job: RunningJob, envelope: Envelope) -> None:
         actor = None if envelope.actor is None else self._ways.restore(envelope.actor)
-        limit = asyncio.timeout(self.consumer.timeout)
+        limit = asyncio.timeout(self.consumer.processor.timeout)
         try:
             with acting_as(actor):
                 async with limit:
@@ -219,7 +222,7 @@ class Lane:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            job.error = TimeoutError(f"the attempt took more than {self.consumer.timeout:g} seconds")
+            job.error = TimeoutError(f"the attempt took more than {self.consumer.processor.timeout:g} seconds")
             job.error.__cause__ = error
 
     async def _put_back(self, reservation: Reservation, name: str) -> None:
@@ -241,7 +244,7 @@ class Lane:
         failures = job.reservation.failures + 1
         final = isinstance(error, (UnrecoverableError, PayloadError, ViolationsError))
         where = (job.envelope.type, job.id, job.queue, job.attempt)
-        if final or failures > self.consumer.retries:
+        if final or failures > self.consumer.processor.retries:
             logger.error("%s %s of the queue %s failed for good in attempt %s", *where, exc_info=error)
             await self._close(job.reservation, "dead", reason=reason)
             return
@@ -253,8 +256,8 @@ class Lane:
     def _delay(self, error: Exception, failures: int) -> float:
         if isinstance(error, RetryError) and error.delay is not None:
             return error.delay
-        limit = self.consumer.backoff.limit(failures)
-        return random.uniform(0, limit) if self.consumer.backoff.jitter else limit  # noqa: S311  # no secret
+        limit = self.consumer.processor.backoff.limit(failures)
+        return random.uniform(0, limit) if self.consumer.processor.backoff.jitter else limit  # noqa: S311  # no secret
 
     async def _close(
         self, reservation: Reservation, outcome: Outcome, *, delay: float = 0.0, result: bytes = b"", reason: str = ""
