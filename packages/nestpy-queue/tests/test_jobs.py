@@ -401,6 +401,26 @@ async def test_what_cannot_be_written_or_is_too_large_is_refused_where_it_is_enq
         assert (await (await admin_of(context)).counts("audio")).waiting == 0
 
 
+async def test_a_job_of_more_than_256_kib_is_refused_unless_a_setting_allows_it() -> None:
+    class Upload(msgspec.Struct):
+        data: str
+
+    @processor("uploads")
+    class Uploads:
+        @process()
+        async def upload(self, job: Upload) -> None: ...
+
+    @injectable
+    class Uploader:
+        uploads: Queue[Upload]
+
+    async with working(Uploads, Uploader, settings={"store": "memory"}, serve=False) as context:
+        queue = (await context.get(Uploader)).uploads
+        await queue.enqueue(Upload("x" * 262_000))
+        with pytest.raises(PayloadError, match=r"of 262511 bytes is more than `queue\.max_payload_bytes`, 262144"):
+            await queue.enqueue(Upload("x" * 262_500))
+
+
 async def test_counts_say_what_waits_is_delayed_runs_and_was_done(settings: dict[str, Any]) -> None:
     go = asyncio.Event()
 

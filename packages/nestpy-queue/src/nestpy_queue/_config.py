@@ -30,7 +30,7 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
         durability: whether to refuse, to warn or not to ask where Redis could lose jobs.
         keep: seconds that the status and result of a job that ended well stay known; at least 60.
         deploy_window: seconds that a job whose type no worker here knows is put back for those that do.
-        max_payload_bytes: the largest job.
+        max_payload_bytes: the largest job that is taken; larger data belongs in a store, and its key in the job.
         signing_keys: with any, every job is signed with the first and must be signed by one of them.
         work: whether this process runs jobs; a process that only enqueues sets it to false.
     """
@@ -46,7 +46,7 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     durability: Durability = "warn"
     keep: Annotated[float, msgspec.Meta(ge=0)] = 3600.0
     deploy_window: Annotated[float, msgspec.Meta(ge=0)] = 600.0
-    max_payload_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1_048_576
+    max_payload_bytes: Annotated[int, msgspec.Meta(ge=1)] = 262_144
     signing_keys: list[Secret[str]] = []
     work: bool = True
 
