@@ -3,12 +3,14 @@
 import random
 
 import pytest
-from graphql import GraphQLSyntaxError, OperationType, build_schema, parse, specified_rules, validate
+from graphql import GraphQLSyntaxError, OperationType, build_schema, parse, print_ast, specified_rules, validate
 
 from nestpy_graphql._cache import Cache
 from nestpy_graphql._documents import Documents, RefusedDocument
 from nestpy_graphql._duplicates import merged
 from nestpy_graphql._limits import Limits
+from nestpy_graphql._rules import OF_VARIABLES
+from nestpy_graphql._usages import with_variables
 
 SCHEMA = build_schema("""
     type Query { node: Node, name: String, any: [Any], n(i: Int, s: String): Node }
@@ -17,6 +19,13 @@ SCHEMA = build_schema("""
     union Any = Node | Other
     type Mutation { rename: Node }
     type Subscription { renamed: Node }
+""")
+
+
+USES = build_schema("""
+    type Query { node(x: [[Int]], s: String, o: In): Node }
+    type Node { node(x: [[Int]], s: String, o: In): Node, name: String }
+    input In { in: In, x: [Int] }
 """)
 
 
@@ -224,6 +233,52 @@ def test_merging_hides_no_mistake_behind_its_like(source):
     document = parse(source)
     assert validate(SCHEMA, document)
     assert validate(SCHEMA, merged(document))
+
+
+VALUES = ["1", "$a", "[1 $b]", "[[$c] 2]", '"x"', "{in: {x: $a}}", "{x: 1 in: $d}", "{x: [$b]}", "null"]
+
+
+def random_usages(rng):
+    """A document that uses variables here and there, defined or not, at random."""
+
+    def given():
+        names = [name for name in ("x", "s", "o") if rng.random() < 0.3]
+        return f"({' '.join(f'{name}: {rng.choice(VALUES)}' for name in names)})" if names else ""
+
+    def directive():
+        return rng.choice(["", "", "", "@include(if: $e)", "@skip(if: true)", "@nope(x: $a)"])
+
+    def selections(depth):
+        made = ["name"]
+        for _ in range(rng.randint(0, 3)):
+            kind = rng.choice(["node", "...", "... on Node", "...F", "...G", "nope"])
+            if kind in ("...F", "...G"):
+                made.append(f"{kind} {directive()}")
+            elif kind == "nope":
+                made.append(f"nope{given()}")
+            elif depth:
+                arguments = given() if kind == "node" else ""
+                made.append(f"{kind}{arguments} {directive()} {{ {selections(depth - 1)} }}")
+        return " ".join(made)
+
+    types = ["Int", "Int!", "[Int]", "String", "In", "Boolean!", "Nope"]
+    defined = [f"${name}: {rng.choice(types)}" for name in "abcde" if rng.random() < 0.6]
+    head = f"query Q{f'({chr(32).join(defined)})' if defined else ''} {directive()}"
+    fragments = f"fragment F on Node {directive()} {{ {selections(2)} }} fragment G on Node {{ {selections(1)} }}"
+    return f"{head} {{ node{given()} {{ {selections(3)} }} }} {fragments}"
+
+
+def test_what_is_left_for_the_rules_about_variables_breaks_the_same_ones_at_the_same_places():
+    broken, smaller = set(), 0
+    for seed in range(400):
+        document = parse(random_usages(random.Random(seed)))
+        left = with_variables(document)
+        found = [validate(USES, one, OF_VARIABLES, max_errors=1000) for one in (document, left)]
+        assert [str(error) for error in found[0]] == [str(error) for error in found[1]]
+        broken |= {error.message.split('"')[0] for error in found[0]}
+        smaller += len(print_ast(left)) < len(print_ast(document))
+    assert len(broken) >= 3
+    assert smaller > 300
 
 
 def test_fields_that_repeat_each_other_are_compared_once():

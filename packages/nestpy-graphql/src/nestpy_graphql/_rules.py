@@ -17,6 +17,7 @@ from graphql.validation import (
 from ._duplicates import merged
 from ._limits import Limits
 from ._refused import refusal, rewritten
+from ._usages import with_variables
 
 if TYPE_CHECKING:
     from graphql.language import DocumentNode
@@ -42,10 +43,10 @@ RULES: tuple[type[ASTValidationRule], ...] = tuple(
     BoundedOverlapRule if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules
 )
 
-OF_VARIABLES = frozenset({NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule})
-"""Rules that walk whole operations for variables; a source without a ``$`` has none and is spared the walk."""
+OF_VARIABLES = (NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule)
+"""Rules that walk whole operations for variables: they get what is left of the document without anything else."""
 
-RULES_WITHOUT_VARIABLES = tuple(rule for rule in RULES if rule not in OF_VARIABLES)
+OF_THE_REST = tuple(rule for rule in RULES if rule not in OF_VARIABLES)
 
 
 def broken_rules(
@@ -53,8 +54,11 @@ def broken_rules(
 ) -> list[GraphQLError]:
     """Return the rules of the specification that a document breaks, at most `Limits.max_errors`."""
     source = document.loc.source.body if document.loc else "$"
-    rules = RULES if "$" in source else RULES_WITHOUT_VARIABLES
-    found = validate(schema, merged(document), rules, max_errors=limits.max_errors, hide_suggestions=not suggestions)
+    document = merged(document)
+    found = validate(schema, document, OF_THE_REST, max_errors=limits.max_errors, hide_suggestions=not suggestions)
+    left = limits.max_errors - len(found)
+    if left > 0 and "$" in source:
+        found += validate(schema, with_variables(document), OF_VARIABLES, max_errors=left)
     errors = []
     for error in found:
         if error.message == ABORTED:
