@@ -205,7 +205,7 @@ async def test_pages_of_other_sites_are_forbidden(app: Any, origin: str, status:
     [
         (b"{", -32700),
         (b"[" * 10_000, -32700),
-        (b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":' + b'{"a":' * 3000 + b"1" + b"}" * 3001, -32700),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":' + b'{"a":' * 256 + b"1" + b"}" * 257, -32700),
         (b"\xff\xfe", -32700),
         (b"1", -32600),
         (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600),
@@ -219,6 +219,11 @@ async def test_pages_of_other_sites_are_forbidden(app: Any, origin: str, status:
 async def test_what_is_no_message_is_a_json_rpc_error(app: Any, body: bytes, code: int) -> None:
     answer = await app.mcp().post(body)
     assert (answer.status, answer.json()["error"]["code"]) == (400, code)
+
+
+async def test_a_message_of_256_levels_is_answered_on_every_python(app: Any) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":' + b'{"a":' * 255 + b"1" + b"}" * 256
+    assert (await app.mcp().post(body)).json()["result"]
 
 
 async def test_size_type_and_accept_are_checked(app: Any) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from nestpy_http import PayloadTooLargeError, Request, Response, StreamResponse
+from nestpy_http import BadRequestError, PayloadTooLargeError, Request, Response, StreamResponse
 
 from ._answers import Answer, Answers, document, id_of
 from ._guarded import Checks, accepts, assumed, body_error, check_mirrors, is_json, resource_of, version_of
@@ -106,12 +104,10 @@ class HttpTransport:
     async def _message(self, request: Request) -> Any:
         request.limit = self._config.max_body_bytes
         try:
-            body = await request.body()
+            return await request.json()
         except PayloadTooLargeError:
             raise RpcError(INVALID_REQUEST, "The message is too large", status=413) from None
-        try:
-            return msgspec.json.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        except BadRequestError:
             raise RpcError(PARSE_ERROR, "Parse error", status=400) from None
 
     # -- the revisions that begin with a handshake
