@@ -353,7 +353,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of S1")
     parser.add_argument("--stills", type=int, default=20, help="times that a scheduler stands still in S2")
     parser.add_argument("--zones", type=int, default=1000, help="of S3 at the most; there are about 600")
-    parser.add_argument("--expressions", type=int, default=20, help="of each zone in S3")
+    parser.add_argument("--expressions", type=int, default=200, help="of each clock in S3")
     parser.add_argument("--misfires", type=int, default=300, help="schedules of each policy in S5")
     parser.add_argument("--deaths", type=int, default=10, help="of schedulers in S6")
     options = parser.parse_args(arguments)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from survival.calendars import Pattern, astray, dues, judge_zones, walked
+from survival.calendars import Pattern, astray, clocks, dues, judge_zones, walked
 from survival.defects import judge_defects, rows
 from survival.outages import judge_outage
 from survival.schedulers import Run, Start, judge_misfires, judge_once, judge_overlaps, judge_recovered, judge_stills
@@ -98,6 +98,19 @@ def test_runs_beside_each_other_and_a_lock_that_outlives_its_owner_are_seen():
     assert [goal.met for goal in bad] == [False, True, True, False, False]
 
 
+def test_zones_are_of_one_clock_only_where_every_minute_is_alike():
+    names = [
+        "Europe/Berlin",
+        "Europe/Paris",
+        "Europe/London",
+        "UTC",
+        "Africa/Abidjan",
+        "Africa/Casablanca",
+        "Asia/Kabul",
+    ]
+    assert clocks(names) == [names[:2], names[2:3], names[3:5], names[5:6], names[6:]]
+
+
 @pytest.mark.parametrize("month_day", [(3, 29), (10, 25)])
 @pytest.mark.parametrize("pattern", [Pattern("30", "2", "*"), Pattern("*/15", "*", "*"), Pattern("5,50", "2,3", "0")])
 def test_the_walk_agrees_with_the_code_where_clocks_change_and_not_with_a_clock_that_never_does(pattern, month_day):
@@ -114,5 +127,5 @@ def test_days_without_a_run_or_with_two_are_seen():
     assert astray(days, []) == 2
     assert astray(days, [date(2026, 1, 3)]) == 1
     assert astray([], []) == 1
-    bad = judge_zones(1, {"walks": 9, "twice": 1, "different": 1, "days": 9, "astray": 1})
+    bad = judge_zones(1, 1, {"walks": 9, "twice": 1, "different": 1, "days": 9, "astray": 1})
     assert [goal.met for goal in bad] == [False, False, False]
