@@ -110,7 +110,7 @@ def run(version: str, interpreter: Path, arguments: list[str], root: Path = ROOT
     except UnpreparedError as error:
         return f"not run, because its environment cannot be made: {error}"
     environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    command = [python, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    command: list[str | Path] = [python, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     code = subprocess.run(command, cwd=root, env=environment, check=False).returncode
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
