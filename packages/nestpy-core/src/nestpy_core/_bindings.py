@@ -124,7 +124,7 @@ class Bindings:
 
     def parametrise(self, token: Any) -> None:
         """Bind one parametrisation of an open generic, when it is asked for and nothing else provides it."""
-        origin = get_origin(token)
+        origin = None if type(token) is type else get_origin(token)
         if origin is None or is_open(token) or self.graph.bindings_of(token):
             return
         for generic, node in self.graph.generics:

@@ -34,7 +34,7 @@ def variables_of(cls: type, token: Any = None) -> dict[type, Variables]:
 
 def _own_variables(cls: type, token: Any) -> Variables:
     """Match the token's arguments with the class: itself, or the base that the token names."""
-    wanted = get_origin(token)
+    wanted = None if type(token) is type else get_origin(token)
     if wanted is None:
         return MappingProxyType({})
     if wanted is cls:

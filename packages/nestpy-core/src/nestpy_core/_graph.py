@@ -224,8 +224,13 @@ class Graph(OpenRecord, eq=False):
         """Yield an edge's handlers, once for each of their markers, with their host's marker."""
         from ._handler import hosts_of
 
+        hosts = {
+            host: next((mark for mark in hosts_of(host.source) if mark.edge == edge), None)
+            for host in dict.fromkeys(handler.host for handler in self.handlers)
+        }
         for handler in self.handlers:
-            host = next((mark for mark in hosts_of(handler.host.source) if mark.edge == edge), None)
-            for marker in handler.markers:
-                if marker.edge == edge and host is not None:
-                    yield handler, host, marker
+            host = hosts[handler.host]
+            if host is not None:
+                for marker in handler.markers:
+                    if marker.edge == edge:
+                        yield handler, host, marker

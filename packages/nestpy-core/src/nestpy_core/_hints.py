@@ -22,6 +22,7 @@ Kind = inspect.Parameter
 _ELSEWHERE = frozenset({"__wrapped__", "__signature__"})
 """Attributes of a function whose parameters are not its own."""
 Resolved = tuple[list["Argument"], list[UnresolvedHintError]]
+Signature = tuple[list["Argument"], Any, list[UnresolvedHintError]]
 
 
 class Dependency(Record, frozen=True):
@@ -194,13 +195,28 @@ def callable_arguments(
 ) -> Resolved:
     """Return the parameters of a function, bound or not, without ``*args`` and ``**kwargs``."""
     target = function_of(function)
+    return _arguments(function, target, annotations_of(target), names, variables)
+
+
+def signature_of(function: Callable[..., Any], names: Names, variables: Mapping[TypeVar, Any]) -> Signature:
+    """Return the parameters of a function as `callable_arguments` does, its return annotation, and what is wrong."""
+    target = function_of(function)
     hints = annotations_of(target)
+    arguments, problems = _arguments(function, target, hints, names, variables)
+    returned, more = _returned(target, hints, names, variables)
+    return arguments, returned, [*problems, *more]
+
+
+def _arguments(
+    function: Callable[..., Any], target: Any, hints: Mapping[str, Any], names: Names, variables: Mapping[TypeVar, Any]
+) -> Resolved:
+    module = getattr(target, "__module__", "")
     arguments: list[Argument] = []
     problems: list[UnresolvedHintError] = []
     for parameter in _parameters(function):
         raw = hints.get(parameter.name, EMPTY)
         try:
-            hint = resolve(raw, getattr(target, "__module__", ""), {}, names)
+            hint = resolve(raw, module, {}, names)
         except Exception as error:  # noqa: BLE001  # as above
             problems.append(_unresolved(f"Parameter `{parameter.name}` of `{name_of(target)}`", raw, target, error))
             continue
@@ -216,17 +232,14 @@ class _Parameter(NamedTuple):
     kind: Any
 
 
-def _parameters(function: Callable[..., Any]) -> Iterator[_Parameter | inspect.Parameter]:
-    if type(function) is types.FunctionType and function.__dict__.keys().isdisjoint(_ELSEWHERE):
-        yield from _plain_parameters(function)
-        return
+def _parameters(function: Callable[..., Any]) -> Iterable[_Parameter | inspect.Parameter]:
+    if type(function) is types.FunctionType and _ELSEWHERE.isdisjoint(function.__dict__):
+        return _plain_parameters(function)
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a function written in C says nothing of itself
-        return
-    for parameter in parameters:
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            yield parameter
+        return ()
+    return [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
 
 
 def _plain_parameters(function: types.FunctionType) -> Iterator[_Parameter]:
@@ -249,7 +262,13 @@ def return_hint(
 ) -> tuple[Any, list[UnresolvedHintError]]:
     """Return the resolved return annotation, `inspect.Parameter.empty` when there is none."""
     target = function_of(function)
-    raw = annotations_of(target).get("return", EMPTY)
+    return _returned(target, annotations_of(target), names, variables)
+
+
+def _returned(
+    target: Any, hints: Mapping[str, Any], names: Names, variables: Mapping[TypeVar, Any]
+) -> tuple[Any, list[UnresolvedHintError]]:
+    raw = hints.get("return", EMPTY)
     try:
         return specialise(resolve(raw, getattr(target, "__module__", ""), {}, names), variables), []
     except Exception as error:  # noqa: BLE001  # as above
@@ -258,6 +277,8 @@ def return_hint(
 
 def function_of(function: Any) -> Any:
     """Return what carries the annotations of a callable: the innermost function, or its class's ``__call__``."""
+    if type(function) is types.FunctionType and "__wrapped__" not in function.__dict__:
+        return function
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
@@ -294,6 +315,8 @@ def _unresolved(what: str, raw: object, target: Any, error: Exception) -> Unreso
 
 def is_injected(hint: Any) -> bool:
     """Say whether a handler parameter's hint is ``Inject[…]``."""
+    if type(hint) is type:
+        return False
     return get_origin(hint) is Annotated and any(item is InjectMarker for item in get_args(hint)[1:])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
 import msgspec
@@ -17,6 +17,9 @@ from ._metadata import own
 from ._names import full_name, is_private, name_of
 from ._visibility import Visibility
 from .errors import AccessError, DefinitionError, DuplicateProviderError, HandlerError, MissingProviderError, Problem
+
+Sites = Sequence[tuple[str, Mapping[str, Any]]]
+Layers = dict[Family, tuple[LayerUse, ...]]
 
 
 def link(graph: Graph) -> None:
@@ -32,6 +35,7 @@ class _Linker:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.problems: list[Problem] = []
+        self._without_own: dict[bool, Layers] = {}
 
     # -- one binding per token
 
@@ -199,27 +203,27 @@ class _Linker:
             parameters.append(msgspec.structs.replace(parameter, pipes=uses[len(bound) :]))
         return msgspec.structs.replace(handler, parameters=tuple(parameters))
 
-    def _all_layers(self, handler: Handler) -> dict[Family, tuple[LayerUse, ...]]:
-        sites = (("host", own(handler.host.source)), ("method", own(handler.function)))
-        return {
-            family: self._layers(handler, family, sites)
-            if self.graph.global_layers[family] or any(family in metadata for _, metadata in sites)
-            else ()
-            for family in GLOBAL_TOKENS
-        }
-
-    def _layers(
-        self, handler: Handler, family: Family, sites: Iterable[tuple[str, Mapping[str, Any]]]
-    ) -> tuple[LayerUse, ...]:
-        # Nobody from outside calls what is not exposed, and a guard would find no caller to ask about.
+    def _all_layers(self, handler: Handler) -> Layers:
+        host, method = own(handler.host.source), own(handler.function)
         lifted = handler.public or not any(marker.exposed for marker in handler.markers)
-        uses = [use for use in self.graph.global_layers[family] if not (lifted and use.posture)]
-        for site, metadata in sites:
-            for layer in metadata.get(family, ()):
-                use = self._use(handler, family, layer, site)
-                if use is not None:
-                    uses.append(use)
-        return _once(uses, self.graph)
+        if host.keys().isdisjoint(GLOBAL_TOKENS) and method.keys().isdisjoint(GLOBAL_TOKENS):
+            if lifted not in self._without_own:
+                self._without_own[lifted] = self._layers(handler, (), lifted=lifted)
+            return self._without_own[lifted]
+        return self._layers(handler, (("host", host), ("method", method)), lifted=lifted)
+
+    def _layers(self, handler: Handler, sites: Sites, *, lifted: bool) -> Layers:
+        layers: Layers = {}
+        for family in GLOBAL_TOKENS:
+            # Nobody from outside calls what is not exposed, and a guard would find no caller to ask about.
+            uses = [use for use in self.graph.global_layers[family] if not (lifted and use.posture)]
+            for site, metadata in sites:
+                for layer in metadata.get(family, ()):
+                    use = self._use(handler, family, layer, site)
+                    if use is not None:
+                        uses.append(use)
+            layers[family] = _once(uses, self.graph)
+        return layers
 
     def _use(self, handler: Handler, family: Family, layer: Any, site: Any) -> LayerUse | None:
         if not isinstance(layer, type):

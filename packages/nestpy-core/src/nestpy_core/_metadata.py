@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import FunctionType, MappingProxyType
+from types import FunctionType, GetSetDescriptorType, MappingProxyType
 from typing import Any
 
 __all__ = ("attach_metadata", "extend_metadata", "read_metadata")
 
 ATTRIBUTE = "__nestpy__"
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+_PLAIN = frozenset({FunctionType, str, type(None), dict, tuple, GetSetDescriptorType})
+"""The types of members that hold no function."""
 
 
 def attach_metadata(target: Any, kind: str, value: object) -> None:
@@ -46,24 +48,22 @@ def functions(cls: type) -> Iterator[tuple[type, str, FunctionType]]:
     A method of a base counts until a subclass overrides it: an override without a decorator
     therefore removes the handler.
     """
-    for owner, name, found in _members(cls):
+    for name, (owner, found) in _members(cls).items():
         if isinstance(found, FunctionType) and ATTRIBUTE in found.__dict__:
             yield owner, name, found
 
 
 def strays(cls: type) -> Iterator[tuple[str, FunctionType]]:
     """Yield the functions inside static methods, class methods and properties, which no instance binds as they are."""
-    for _, name, found in _members(cls):
-        if isinstance(found, FunctionType | str | None):  # almost all of them: asked first, for the others take long
+    for name, (_, found) in _members(cls).items():
+        if type(found) in _PLAIN:  # almost all of them: asked first, for the others take long
             continue
         inner = found.fget if isinstance(found, property) else getattr(found, "__func__", None)
         if isinstance(inner, FunctionType):
             yield name, inner
 
 
-def _members(cls: type) -> Iterator[tuple[type, str, Any]]:
-    names: dict[str, tuple[type, Any]] = {}
-    for base in reversed(cls.__mro__[:-1]):
-        names.update((name, (base, found)) for name, found in base.__dict__.items())
-    for name, (owner, found) in names.items():
-        yield owner, name, found
+def _members(cls: type) -> dict[str, tuple[type, Any]]:
+    """Return what instances of *cls* see, with the class that wrote each: base classes first."""
+    bases = cls.__mro__[-2::-1]
+    return {name: (base, found) for base in bases for name, found in base.__dict__.items()}

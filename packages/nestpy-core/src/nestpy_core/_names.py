@@ -31,7 +31,7 @@ def name_of(token: object) -> str:
 
 def qualified(token: object) -> str:
     """Return the name that sorts: import path first, then qualified name."""
-    origin = get_origin(token) or token
+    origin = token if isinstance(token, type) else get_origin(token) or token
     return f"{getattr(origin, '__module__', '')}.{name_of(token)}"
 
 
@@ -48,7 +48,8 @@ def full_name(token: object) -> str:
 
 def is_private(token: object) -> bool:
     """Say whether the token's own name begins with an underscore."""
-    return name_of(get_origin(token) or token).rpartition(".")[2].startswith("_")
+    named = token if isinstance(token, type) else get_origin(token) or token
+    return name_of(named).rpartition(".")[2].startswith("_")
 
 
 def place_of(target: Callable[..., Any] | type) -> str:

@@ -19,6 +19,7 @@ from ._hints import (
     function_of,
     is_injected,
     return_hint,
+    signature_of,
 )
 from ._layer import GLOBAL_TOKENS
 from ._metadata import functions, own, read_metadata, strays
@@ -127,9 +128,8 @@ class Signatures:
                 yield self._handler(binding, name, function, owners.get(owner, {}))
 
     def _handler(self, binding: Binding, name: str, function: Any, variables: Mapping[TypeVar, Any]) -> Handler:
-        arguments, problems = callable_arguments(function, self.names, variables)
-        returns, more = return_hint(function, self.names, variables)
-        self.graph.problems.extend([*problems, *more])
+        arguments, returns, problems = signature_of(function, self.names, variables)
+        self.graph.problems.extend(problems)
         values: dict[type, tuple[object, ...]] = {}
         said, host = own(function), own(binding.source)
         for value in (*said.get("meta", ()), *host.get("meta", ())):
@@ -161,7 +161,8 @@ class Signatures:
     def _provide_layers(self, handler: Handler) -> None:
         """Make each layer class a provider of the host's module, where nothing provides it."""
         both = own(handler.host.source), own(handler.function)
-        layers = [layer for family in GLOBAL_TOKENS for metadata in both for layer in metadata.get(family, ())]
+        several = [metadata for metadata in both if not metadata.keys().isdisjoint(GLOBAL_TOKENS)]
+        layers = [layer for family in GLOBAL_TOKENS for metadata in several for layer in metadata.get(family, ())]
         layers += [pipe for parameter in handler.parameters for pipe in pipes_of(parameter.hint)]
         for layer in layers:
             known = self.graph.bindings_of(layer) if isinstance(layer, type) else ()

@@ -46,22 +46,26 @@ class Template(Record, frozen=True):
         parameters: list[tuple[str, int]] = []
         tail = 0
         for index, segment in enumerate(text.split("/")):
+            if "{" not in segment and "}" not in segment:
+                continue
             if segment.endswith("...}") and index == text.count("/") and not parameters:
                 tail, segment = index, f"{segment[:-4]}}}"  # noqa: PLW2901  # the name without its dots
             found = _PARAMETER.fullmatch(segment)
-            if found is not None and found[1].isidentifier():
-                parameters.append((found[1], index))
-            elif "{" in segment or "}" in segment:
+            if found is None or not found[1].isidentifier():
                 raise ValueError(f"has `{segment}`; a parameter is a whole segment, written `{{name}}`")
-        names = [name for name, _ in parameters]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"has `{{{twice}}}` twice")
+            parameters.append((found[1], index))
+        if len(parameters) > 1:
+            names = [name for name, _ in parameters]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice:
+                raise ValueError(f"has `{{{twice}}}` twice")
         return cls(text, tuple(parameters), tail)
 
     @property
     def shape(self) -> str:
         """The path without parameter names: two routes of one shape and method collide."""
+        if not self.parameters:
+            return self.text
         return _PARAMETER.sub("{...}" if self.tail else "{}", self.text)
 
     def literals(self) -> tuple[int, ...]:
@@ -72,8 +76,10 @@ class Template(Record, frozen=True):
 
 def join(*parts: str) -> str:
     """Join parts of a path with single slashes: always one in front, none at the end but for the root."""
-    segments = [segment for part in parts for segment in part.split("/") if segment]
-    return "/" + "/".join(segments)
+    path = f"/{'/'.join(parts)}"
+    while "//" in path:
+        path = path.replace("//", "/")
+    return path.rstrip("/") or "/"
 
 
 class _Shape(Record, frozen=True):

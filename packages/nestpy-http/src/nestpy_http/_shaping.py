@@ -45,6 +45,8 @@ def is_stream(handler: Handler) -> bool:
 
 def item_of(handler: Handler) -> Any:
     """Return what a generator is annotated to yield; `inspect.Parameter.empty` where it does not say."""
+    if type(handler.returns) is type:
+        return inspect.Parameter.empty
     arguments = get_args(handler.returns) if get_origin(handler.returns) in _STREAMS else ()
     return arguments[0] if arguments else inspect.Parameter.empty
 
@@ -71,15 +73,17 @@ def result_problems(
             hints=(f'write `HttpModule.for_root(redirect_hosts=("{host}",))`',),
         )
     yield from _media_problems(handler, what)
-    item = item_of(handler)
-    if is_stream(handler) and not events and not is_chunk(item):
-        problem = schemas.check(item, f"What {what} yields")
+    if is_stream(handler) and not events:
+        item = item_of(handler)
+        problem = None if is_chunk(item) else schemas.check(item, f"What {what} yields")
         if problem is not None:
             yield problem
 
 
 def _media_problems(handler: Handler, what: str) -> Iterator[RouteError]:
     offers: tuple[str, ...] = read_metadata(handler.function, "http_produces", ())
+    if not offers:
+        return
     encoded = len(offers) > 1 or any(map(is_msgpack, offers))
     if encoded and (is_stream(handler) or handler.returns in (str, bytes)):
         yield RouteError(
