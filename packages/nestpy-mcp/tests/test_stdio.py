@@ -1,9 +1,13 @@
 """`nestpy mcp stdio` serves a local client and nothing else; `nestpy mcp inspect` lists what there is."""
 
 import asyncio
+import contextlib
+import io
 import json
+import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,12 @@ import msgspec
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from nestpy_core import App, module, public
+from nestpy_http import HttpModule
+from nestpy_mcp import mcp, tool
+from nestpy_mcp._stdio import Conversation
+from nestpy_mcp._table import McpTable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -52,6 +62,131 @@ def test_what_comes_out_is_one_message_a_line_and_what_is_no_message_is_an_error
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer.get("error", {}).get("code") for answer in answers] == [-32700, -32600, -32700, -32601, None]
     assert done.returncode == 0, done.stderr
+
+
+class Talk:
+    """A conversation with a server over its pipes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._input, self._output = process.stdin, process.stdout
+        self.seen: list[Any] = []
+
+    async def send(self, method: str, number: int | None = None, **params: Any) -> None:
+        numbered = {} if number is None else {"id": number}
+        message = {"jsonrpc": "2.0", **numbered, "method": method, "params": params}
+        self._input.write(json.dumps(message).encode() + b"\n")
+        await self._input.drain()
+
+    async def read(self) -> Any:
+        self.seen.append(json.loads(await self._output.readline()))
+        return self.seen[-1]
+
+    async def call(self, method: str, number: int, **params: Any) -> Any:
+        """Return the result, once all that came before it has been seen."""
+        await self.send(method, number, **params)
+        while (found := await self.read()).get("id") != number:
+            pass
+        return found["result"]
+
+    async def told(self) -> list[str]:
+        """Return what the server told since the last time, and forget it."""
+        told = [f"{one['method']} {one['params'].get('uri', '')}".strip() for one in self.seen if "method" in one]
+        self.seen.clear()
+        return told
+
+
+@contextlib.asynccontextmanager
+async def talking(target: str, **environ: str) -> AsyncIterator[Talk]:
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "stdio", target),
+        cwd=HERE,
+        env={**os.environ, **environ},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(240):
+        yield Talk(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert await process.wait() == 0
+
+
+async def test_a_local_client_is_told_of_what_it_subscribed_to() -> None:
+    async with talking("changing:app") as talk:
+        hello = await talk.call("initialize", 1, protocolVersion="2025-11-25", capabilities={}, clientInfo={})
+        assert hello["capabilities"]["tools"] == {"listChanged": True}
+        assert hello["capabilities"]["resources"] == {"listChanged": True, "subscribe": True}
+        await talk.call("resources/subscribe", 2, uri="post://1")
+        await talk.call("tools/call", 3, name="change")
+        assert await talk.told() == [
+            "notifications/prompts/list_changed",
+            "notifications/resources/updated post://1",
+            "notifications/tools/list_changed",
+        ]
+        await talk.call("resources/unsubscribe", 4, uri="post://1")
+        await talk.call("tools/call", 5, name="change")
+        assert len(await talk.told()) == 2
+
+
+@public
+@mcp()
+class Tools:
+    @tool()
+    async def nothing(self) -> None:
+        """Do nothing."""
+
+
+@module(imports=[HttpModule.for_root()], providers=[Tools])
+class AppModule: ...
+
+
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+async def test_in_the_newest_revision_a_local_client_listens_for_what_it_names_until_it_cancels() -> None:
+    async with talking("changing:app") as talk:
+        wanted = {"toolsListChanged": True, "resourceSubscriptions": ["post://2"]}
+        await talk.send("subscriptions/listen", 1, notifications=wanted, _meta=META)
+        acknowledged = await talk.read()
+        assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
+        assert acknowledged["params"]["notifications"] == wanted
+        await talk.told()
+        await talk.call("tools/call", 2, name="change", _meta=META)
+        while len(talk.seen) < 3:
+            await talk.read()
+        tagged = [one["params"]["_meta"] for one in talk.seen if "method" in one]
+        assert tagged == [{"io.modelcontextprotocol/subscriptionId": 1}] * 2
+        assert await talk.told() == ["notifications/resources/updated post://2", "notifications/tools/list_changed"]
+        await talk.send("notifications/cancelled", requestId=1)
+        for number in (3, 4):
+            await talk.call("tools/call", number, name="change", _meta=META)
+        assert await talk.told() == []
+
+
+async def test_the_end_of_a_conversation_ends_what_it_listens_to() -> None:
+    app = App(AppModule)
+    server = app.graph.bindings_of(McpTable)[0].source.servers["/mcp"]
+    message = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
+    params = {"notifications": {"toolsListChanged": True}, "_meta": META}
+    async with app.create_context():
+        conversation = Conversation(server, io.BytesIO())
+        await conversation.run(io.BytesIO(json.dumps({**message, "params": params}).encode()))
+        assert not conversation._tasks
+
+
+async def test_a_local_client_that_never_answers_makes_it_an_error_of_the_tool() -> None:
+    async with talking("everything:app", NESTPY_MCP__REQUEST_TIMEOUT="0.2") as talk:
+        offered = {"elicitation": {}}
+        await talk.call("initialize", 1, protocolVersion="2025-11-25", capabilities=offered, clientInfo={})
+        result = await talk.call("tools/call", 2, name="test_elicitation", arguments={"message": "who?"})
+        assert await talk.told() == ["elicitation/create"]
+        assert result["content"][0]["text"] == "The client did not answer in time"
+        assert result["isError"] is True
 
 
 def test_inspect_lists_tools_with_their_schemas() -> None:

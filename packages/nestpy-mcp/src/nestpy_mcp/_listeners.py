@@ -33,6 +33,14 @@ class Listeners:
         Raises:
             RpcError: it names nothing.
         """
+        return StreamResponse(self._until_gone(self.open(message)), headers=SSE_HEADERS, media_type=SSE_TYPE)
+
+    def open(self, message: dict[str, Any]) -> Stream:
+        """Return a stream of what the client names, for `close`.
+
+        Raises:
+            RpcError: it names nothing.
+        """
         wanted = message.get("params", {}).get("notifications")
         if not isinstance(wanted, dict):
             failure = {"code": "required", "message": "This field is required"}
@@ -46,7 +54,11 @@ class Listeners:
         stream.put({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": acknowledged})
         methods = frozenset(LISTENS[name] for name in honored if name in LISTENS)
         self._open[stream] = (methods, frozenset(honored.get("resourceSubscriptions", ())), message["id"])
-        return StreamResponse(self._until_gone(stream), headers=SSE_HEADERS, media_type=SSE_TYPE)
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        """Forget a stream."""
+        del self._open[stream]
 
     async def _until_gone(self, stream: Stream) -> AsyncGenerator[bytes, None]:
         try:
@@ -56,7 +68,7 @@ class Listeners:
             result = {"resultType": "complete", "_meta": {META_SUBSCRIPTION: number}}
             yield b"event: message\ndata: " + encode({"jsonrpc": "2.0", "id": number, "result": result}) + b"\n\n"
         finally:
-            del self._open[stream]
+            self.close(stream)
 
     def publish(self, method: str, params: dict[str, Any]) -> None:
         """Tell those who named it that something changed."""

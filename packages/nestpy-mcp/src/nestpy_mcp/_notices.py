@@ -19,10 +19,8 @@ class McpNotices:
 
     def resource_updated(self, uri: str) -> None:
         """Tell who subscribed to *uri* that it should be read again."""
-        for transport in self.table.transports.values():
-            transport.publish("notifications/resources/updated", {"uri": uri})
+        self.table.publish("notifications/resources/updated", {"uri": uri})
 
     def list_changed(self, kind: Literal["tools", "prompts", "resources"]) -> None:
         """Tell every client that it should list tools, prompts or resources again."""
-        for transport in self.table.transports.values():
-            transport.publish(f"notifications/{kind}/list_changed", {})
+        self.table.publish(f"notifications/{kind}/list_changed", {})

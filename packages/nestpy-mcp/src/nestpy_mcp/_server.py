@@ -128,9 +128,8 @@ class McpServer:
         self.entries.setdefault(entry.kind, []).append(entry)
         return None
 
-    def capabilities(self, version: str) -> dict[str, Any]:
-        """Return what the server offers in a revision."""
-        lasting = self.stateful or version in MODERN
+    def capabilities(self, version: str, *, lasting: bool) -> dict[str, Any]:
+        """Return what the server offers in a revision; a *lasting* conversation is told of changes."""
         found: dict[str, Any] = {"logging": {}}
         changes = {"listChanged": True} if lasting else {}
         if "tool" in self.entries:
@@ -253,11 +252,13 @@ class McpServer:
         if not isinstance(asked, str):
             raise RpcError(INVALID_PARAMS, "Invalid params", {"errors": {"protocolVersion": [_REQUIRED]}})
         version = asked if asked in HANDSHAKE else HANDSHAKE[-1]
-        result = {"protocolVersion": version, "capabilities": self.capabilities(version), "serverInfo": self.info}
+        offered = self.capabilities(version, lasting=self.stateful or exchange.session is not None)
+        result = {"protocolVersion": version, "capabilities": offered, "serverInfo": self.info}
         return {**result, "instructions": self.instructions} if self.instructions else result
 
     def _discovered(self, version: str) -> dict[str, Any]:
-        found = {"supportedVersions": [*MODERN, *reversed(HANDSHAKE)], "capabilities": self.capabilities(version)}
+        offered = self.capabilities(version, lasting=True)
+        found = {"supportedVersions": [*MODERN, *reversed(HANDSHAKE)], "capabilities": offered}
         return {**found, "instructions": self.instructions} if self.instructions else found
 
     def _subscribed(self, method: str, params: dict[str, Any], session: SessionRecord) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from itertools import count
 from typing import Any
 
 from ._protocol import encode
@@ -62,6 +63,15 @@ class Stream:
             self._waiting.discard(event)
         return True
 
+    async def messages(self) -> AsyncGenerator[bytes, None]:
+        """Yield every message, until nothing follows."""
+        seen = 0
+        while not (self.done and self.count <= seen):
+            await self.grown(seen, TICK)
+            for number, data in [event for event in self._events if event[0] > seen]:
+                seen = number
+                yield data
+
     async def sse(
         self, seen: int, keep_alive: float, stopping: Callable[[], bool], *, ids: bool, prime: int = 0
     ) -> AsyncGenerator[bytes, None]:
@@ -107,6 +117,7 @@ class Live:
         self.streams: dict[str, Stream] = {"0": self.own}
         self.running: dict[Any, asyncio.Task[Any]] = {}
         self.pending: dict[str, asyncio.Future[Any]] = {}
+        self.questions = count(1)
         self._numbers = 0
 
     def open(self) -> Stream:
@@ -128,6 +139,21 @@ class Live:
         else:
             future.set_exception(ClientCapabilityError("The client refused what it was asked"))
         return True
+
+    async def answer(self, number: str, timeout: float) -> Any:
+        """Wait for the client's answer to what it was asked under *number*.
+
+        Raises:
+            ClientCapabilityError: the client refused or did not answer in time.
+        """
+        future = self.pending[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            raise ClientCapabilityError("The client did not answer in time") from None
+        finally:
+            self.pending.pop(number, None)
 
     def cancel(self, number: Any) -> None:  # whatever a client sent as the id of a request
         """Cancel a request, if it runs."""
@@ -180,17 +206,12 @@ class StreamChannel:
         from secrets import token_urlsafe  # it loads OpenSSL: only servers that ask pay for it
 
         number = token_urlsafe(16)
-        future = self._live.pending[number] = asyncio.get_running_loop().create_future()
         self.stream.put({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         looking = asyncio.create_task(self._look(number, self._live))
         try:
-            async with asyncio.timeout(self._timeout):
-                return await future
-        except TimeoutError:
-            raise ClientCapabilityError("The client did not answer in time") from None
+            return await self._live.answer(number, self._timeout)
         finally:
             looking.cancel()
-            self._live.pending.pop(number, None)
 
     async def _look(self, number: str, live: Live) -> None:
         """Take the answer that another process was given."""
