@@ -5,9 +5,11 @@ import contextlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,18 @@ async def test_the_official_client_uses_a_server_over_stdio() -> None:
         read: Any = (await client.read_resource("test://static-text")).contents[0]
         assert read.text == "This is the content of the static text resource."
     assert progress == [0, 50, 100]
+
+
+def test_no_other_edge_of_the_app_is_served() -> None:
+    ping = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+    with socket.create_server(("0.0.0.0", 0)) as taken:  # every address, as the app would take it
+        environ = {**os.environ, "NESTPY_HTTP__HOST": "0.0.0.0", "NESTPY_HTTP__PORT": str(taken.getsockname()[1])}
+        run = partial(subprocess.run, cwd=HERE, env=environ, capture_output=True, timeout=240, check=False)
+        served = run([*COMMAND[:-1], "run", "changing:app"])
+        talked = run([*COMMAND, "stdio", "changing:app"], input=ping)
+    assert served.returncode != 0
+    assert b"in use" in served.stderr
+    assert (talked.returncode, json.loads(talked.stdout)["result"]) == (0, {}), talked.stderr
 
 
 def test_what_comes_out_is_one_message_a_line_and_what_is_no_message_is_an_error() -> None:
