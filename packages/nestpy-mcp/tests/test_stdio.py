@@ -34,7 +34,8 @@ def run(*words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]"
     return subprocess.run([*COMMAND, *words], cwd=HERE, input=given, capture_output=True, timeout=240, check=False)
 
 
-async def test_the_official_client_uses_a_server_over_stdio() -> None:
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_the_official_client_uses_a_server_over_stdio(mode: Any) -> None:
     parameters = StdioServerParameters(
         command=sys.executable, args=[*COMMAND[1:], "stdio", "everything:app"], cwd=str(HERE)
     )
@@ -44,7 +45,8 @@ async def test_the_official_client_uses_a_server_over_stdio() -> None:
         del total, message
         progress.append(done)
 
-    async with asyncio.timeout(240), Client(stdio_client(parameters), mode="legacy") as client:
+    async with asyncio.timeout(240), Client(stdio_client(parameters), mode=mode) as client:
+        assert client.protocol_version == ("2026-07-28" if mode == "auto" else "2025-11-25")
         assert len((await client.list_tools()).tools) == 14
         await client.call_tool("test_tool_with_progress", {}, progress_callback=told)
         read: Any = (await client.read_resource("test://static-text")).contents[0]
@@ -180,6 +182,17 @@ async def test_in_the_newest_revision_a_local_client_listens_for_what_it_names_u
         for number in (3, 4):
             await talk.call("tools/call", number, name="change", _meta=META)
         assert await talk.told() == []
+
+
+async def test_the_official_client_listens_over_stdio() -> None:
+    parameters = StdioServerParameters(
+        command=sys.executable, args=[*COMMAND[1:], "stdio", "changing:app"], cwd=str(HERE)
+    )
+    async with asyncio.timeout(240), Client(stdio_client(parameters), mode="auto") as client:
+        async with client.listen(tools_list_changed=True, resource_subscriptions=["post://2"]) as changes:
+            await client.call_tool("change", {})
+            seen = {type(await anext(changes)).__name__ for _ in range(2)}
+        assert seen == {"ResourceUpdated", "ToolsListChanged"}
 
 
 async def test_the_end_of_a_conversation_ends_what_it_listens_to() -> None:
