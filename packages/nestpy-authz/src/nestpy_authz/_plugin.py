@@ -49,7 +49,7 @@ def nestpy_instrument(
     graph: Graph, handler: Handler | None, marker: HandlerMarker | None
 ) -> Iterable[Instrument] | None:
     """Mask what callers are shown, and let visitors be asked on public handlers."""
-    if handler is None or marker is None or not marker.shows or not _has_work(graph):
+    if handler is None or marker is None or not (marker.shows or marker.exposed) or not _has_work(graph):
         return None
     from nestpy_core import Instrument
 
@@ -57,4 +57,4 @@ def nestpy_instrument(
     from ._visit import Visit, has_visitors
 
     found = [Instrument(Visit, "operation")] if handler.public and has_visitors(graph) else []
-    return [*found, Instrument(Mask, "result")] if may_show(handler.returns, graph) else found
+    return [*found, Instrument(Mask, "result")] if marker.shows and may_show(handler.returns, graph) else found

@@ -66,6 +66,17 @@ class Entities:
             return self._struct(result, shape)
         return Shown(result, shape(result)) if self.support(cls) is not None else result
 
+    def event(self, value: Any, shape: Shape) -> Any:
+        """Return an event of a stream as the mask shows it: an entity as if it stood in a list, which may lack it.
+
+        Raises:
+            DeniedError: the actor may not read it.
+        """
+        shown = self._unless_denied(value, shape)
+        if shown is _DENIED:
+            raise denied()
+        return shown
+
     def _rows(self, rows: list[Any], shape: Shape) -> list[Any]:
         kinds = {row.__class__ for row in rows}
         if len(kinds) == 1 and self.support(next(iter(kinds))) is not None:

@@ -196,7 +196,7 @@ async def _shaped(events: Any, entities: Entities, shape: Callable[[Any], Any]) 
     try:
         async for event in events:
             try:
-                shown = entities.shape(event, shape)
+                shown = entities.event(event, shape)
             except DeniedError:
                 continue
             yield shown
