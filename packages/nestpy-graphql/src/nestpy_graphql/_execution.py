@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any
 
 import graphql
@@ -73,14 +73,14 @@ class Executor:
             return {"errors": [formatted(error.error)]}
         except GraphQLError as error:  # a condition without a value
             return {"errors": [formatted(unfit(error))]}
-        data: Any
+        complete = plan.complete_serially if prepared.kind == "mutation" else plan.complete_async
+        return await self._response(run, complete(None, run, None))
+
+    async def _response(self, run: Run, completing: Awaitable[Any]) -> Result:
+        """Return the response with the data of *completing*, and end what was made for it, however that ends."""
+        request = run.request
         try:
-            if prepared.kind == "mutation":
-                data = await plan.complete_serially(None, run, None)
-            elif plan.is_async:
-                data = await plan.complete_async(None, run, None)
-            else:
-                data = plan.complete(None, run, None)
+            data = await completing
         except Bubble:
             data = None
         except BaseException as error:
@@ -131,20 +131,9 @@ class Executor:
 
     async def _event(self, event: Any, field: Any, run: Run) -> Result:
         """Return the response of one event, whose fields have loaders and a request scope of their own."""
-        request, one = run.request, Run(run.request, run.variables, self._budget)
-        request.begin_event()
-        data: Any
-        try:
-            data = {field.key: await field.event(event, one)}
-        except Bubble:
-            data = None
-        except BaseException as error:
-            request.cancel()
-            await request.end(error)
-            raise
-        if request.scope is not None:
-            await request.end()
-        return {"data": data, "errors": one.errors} if one.errors else {"data": data}
+        run.request.begin_event()
+        one = Run(run.request, run.variables, self._budget)
+        return await self._response(one, field.event(event, one))
 
     def _begin(self, prepared: Prepared, request: GraphqlRequest, given: Mapping[str, Any]) -> tuple[Run, ObjectPlan]:
         operation = prepared.operation

@@ -176,13 +176,9 @@ class PlannedField:
             raise found
         return found
 
-    async def event(self, value: Any, run: Run) -> Any:
+    async def event(self, value: Any, run: Run) -> dict[str, Any]:
         """Return the data of one event."""
-        path = (None, self.key)
-        try:
-            return await self.finish(value, run, path)
-        except Exception as error:  # noqa: BLE001  # it becomes an error of the response
-            return run.fail(error, self, path, nullable=self.nullable)
+        return {self.key: await self.settle(value, run, (None, self.key))}
 
     @property
     def cost(self) -> int:
