@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -294,7 +294,8 @@ async def test_what_a_process_had_begun_when_it_died_runs_elsewhere_in_its_turn(
     assert len(ran) == 3
 
 
-async def test_a_run_that_the_end_of_its_process_cancels_begins_anew_elsewhere_at_once(redis_url: str) -> None:
+def one_shot(work: Callable[[Tick], Awaitable[None]]) -> tuple[type, list[bool]]:
+    """Make a schedule that is recovered, and the list in which it writes whether each run is one more."""
     ran: list[bool] = []
 
     @scheduled
@@ -302,10 +303,15 @@ async def test_a_run_that_the_end_of_its_process_cancels_begins_anew_elsewhere_a
         @after("10ms", once_per_fleet="import", recover=True)
         async def once(self, tick: Tick) -> None:
             ran.append(tick.recovered)
-            if not tick.recovered:
-                await asyncio.sleep(60)
+            await work(tick)
 
-    @module(imports=[ScheduleModule.for_root(url=redis_url, lease=3600)], providers=[Jobs])
+    return Jobs, ran
+
+
+async def test_a_run_that_the_end_of_its_process_cancels_begins_anew_elsewhere_at_once(redis_url: str) -> None:
+    jobs, ran = one_shot(lambda tick: asyncio.sleep(0 if tick.recovered else 60))
+
+    @module(imports=[ScheduleModule.for_root(url=redis_url, lease=3600)], providers=[jobs])
     class RootModule: ...
 
     def app() -> App:
@@ -321,33 +327,20 @@ async def test_a_run_that_the_end_of_its_process_cancels_begins_anew_elsewhere_a
 
 
 async def test_a_run_of_many_leases_in_a_process_that_lives_is_not_taken_over(redis_url: str) -> None:
-    ran: list[bool] = []
-
-    @scheduled
-    class Jobs:
-        @after("10ms", once_per_fleet="import", recover=True)
-        async def once(self, tick: Tick) -> None:
-            ran.append(tick.recovered)
-            await asyncio.sleep(1.0)
-
+    jobs, ran = one_shot(lambda _: asyncio.sleep(1.0))
     settings = {"url": redis_url, **RECOVERING}
-    async with running(Jobs, settings=settings), running(Jobs, settings=settings):
+    async with running(jobs, settings=settings), running(jobs, settings=settings):
         await asyncio.sleep(1.6)
     assert ran == [False]
 
 
 async def test_a_process_does_not_take_over_what_it_still_runs_itself(redis_url: str) -> None:
-    ran: list[bool] = []
+    async def block(_: Tick) -> None:
+        time.sleep(0.6)  # so that nothing renews its lease
+        await asyncio.sleep(0.6)
 
-    @scheduled
-    class Jobs:
-        @after("10ms", once_per_fleet="import", recover=True)
-        async def once(self, tick: Tick) -> None:
-            ran.append(tick.recovered)
-            time.sleep(0.6)  # so that nothing renews its lease
-            await asyncio.sleep(0.6)
-
-    async with running(Jobs, settings={"url": redis_url, **RECOVERING}):
+    jobs, ran = one_shot(block)
+    async with running(jobs, settings={"url": redis_url, **RECOVERING}):
         while not ran:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.9)
