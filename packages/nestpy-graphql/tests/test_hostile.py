@@ -13,7 +13,7 @@ from nestpy_core import current_actor, injectable, public, use_guards
 from nestpy_graphql import GraphqlConfig, GraphqlRequest, Limits, Loader, dataloader, field, mutation, query, resolver
 from nestpy_graphql._documents import Documents
 from nestpy_graphql._execution import Executor, Planned
-from nestpy_graphql._plan import Bubble
+from nestpy_graphql._run import Bubble
 from nestpy_graphql._runtime import GraphqlRuntime
 from nestpy_testing import TestApp
 

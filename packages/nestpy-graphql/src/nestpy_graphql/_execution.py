@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Mapping
 from typing import Any
 
 import graphql
@@ -21,10 +21,11 @@ from ._config import GraphqlConfig
 from ._documents import Documents, Prepared
 from ._entities import Entities
 from ._failures import failure_of, formatted
-from ._plan import Bubble, ObjectPlan, Run, unfit
+from ._plan import ObjectPlan, unfit
 from ._planner import Planner
 from ._refused import RefusedDocument
 from ._request import GraphqlRequest
+from ._run import Bubble, Run
 from ._variables import InvalidVariablesError, variables_of
 
 logger = logging.getLogger("nestpy.graphql")
@@ -65,16 +66,18 @@ class Executor:
         """
         return self._documents.prepare(source, operation_name, variables)
 
-    async def execute(self, prepared: Prepared, request: GraphqlRequest, variables: Mapping[str, Any]) -> Result:
-        """Return the response of a query or a mutation."""
+    def execute(
+        self, prepared: Prepared, request: GraphqlRequest, variables: Mapping[str, Any]
+    ) -> Coroutine[Any, Any, Result]:
+        """Return, once awaited, the response of a query or a mutation."""
         try:
             run, plan = self._begin(prepared, request, variables)
         except InvalidVariablesError as error:
-            return {"errors": [formatted(error.error)]}
+            return _refused(error.error)
         except GraphQLError as error:  # a condition without a value
-            return {"errors": [formatted(unfit(error))]}
+            return _refused(unfit(error))
         complete = plan.complete_serially if prepared.kind == "mutation" else plan.complete_async
-        return await self._response(run, complete(None, run, None))
+        return self._response(run, complete(None, run, None))
 
     async def _response(self, run: Run, completing: Awaitable[Any]) -> Result:
         """Return the response with the data of *completing*, and end what was made for it, however that ends."""
@@ -161,6 +164,10 @@ class Executor:
             if len(planned.plans) > _PLANS:
                 planned.plans.popitem(last=False)
         return planned.plans[key]
+
+
+async def _refused(error: GraphQLError) -> Result:
+    return {"errors": [formatted(error)]}
 
 
 def refusal(error: RefusedDocument) -> Result:

@@ -25,7 +25,7 @@ from nestpy_core import Graph, Handler, HandlerError, Parameter, Problem, handle
 
 from ._entries import Entry
 from ._naming import camel
-from ._plan import gathered
+from ._run import gathered
 from ._shapes import by_keys, data_class_in, fields_of
 from ._types import Types
 

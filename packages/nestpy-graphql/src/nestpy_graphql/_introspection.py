@@ -19,7 +19,8 @@ from graphql import (
     visit,
 )
 
-from ._plan import Path, PlannedField, Run
+from ._plan import PlannedField
+from ._run import Path, Run
 
 if TYPE_CHECKING:
     from ._plan import Complete

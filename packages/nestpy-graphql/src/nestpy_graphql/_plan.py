@@ -21,80 +21,15 @@ from graphql import (
     GraphQLField,
     GraphQLNonNull,
     VariableNode,
-    VariableValues,
     get_argument_values,
 )
 
-from ._failures import failure_of, formatted
 from ._naming import default_getter
 from ._ready import ready_completion
-from ._request import GraphqlRequest
+from ._run import BUBBLE, Bubble, Path, Run, gathered
 
-Path = Any
-"""A key of the response behind the path that leads to it: ``((None, "users"), 0)``."""
-
-Complete = Callable[[Any, "Run", Path], Any]
+Complete = Callable[[Any, Run, Path], Any]
 """Returns JSON-like data of a value that is not None; a coroutine where the plan says so."""
-
-
-class Bubble(Exception):  # noqa: N818  # no error: one was recorded, and the parent becomes null
-    """A null stands where none may: the nearest parent that may be null is."""
-
-
-BUBBLE = object()
-"""Stands in the place of a value whose making ended in a `Bubble`: an exception that was kept would gather frames."""
-
-
-class Run:
-    """One execution of a plan.
-
-    Attributes:
-        request: the operation.
-        variables: coerced.
-        errors: as the response holds them.
-    """
-
-    __slots__ = ("_budget", "_left", "errors", "request", "variables")
-
-    def __init__(self, request: GraphqlRequest, variables: VariableValues, budget: int) -> None:
-        self.request = request
-        self.variables = variables
-        self._budget = self._left = budget
-        self.errors: list[dict[str, Any]] = []
-
-    def fail(self, error: Exception, field: PlannedField, path: Path, *, nullable: bool) -> Any:
-        """Record an error at *path*; where no null may stand, go on at the parent.
-
-        Raises:
-            Bubble: there.
-        """
-        if not isinstance(error, Bubble):
-            self.errors.append(formatted(failure_of(error, field.label), listed(path), field.nodes))
-        if not nullable:
-            raise Bubble
-        return None
-
-    def spend(self, cost: int) -> None:
-        """Count what the items of a list cost: what was checked before took lists to be as long as they may be.
-
-        Raises:
-            GraphQLError: it is more than any operation may cost.
-        """
-        self._left -= cost
-        if self._left < 0:
-            raise GraphQLError(
-                f"The operation resolves more than the {self._budget} fields that are allowed",
-                extensions={"code": "LIMIT_EXCEEDED", "limit": "max_cost", "allowed": self._budget},
-            )
-
-
-def listed(path: Path) -> list[Any]:
-    """Return a path as responses write it."""
-    found = []
-    while path is not None:
-        path, key = path
-        found.append(key)
-    return found[::-1]
 
 
 class PlannedField:
@@ -360,34 +295,6 @@ class ObjectPlan:
             found[field.key] = await (resolving if len(self.fields) == 1 else create(resolving))
             run.request.forget()
         return found
-
-
-async def gathered(coroutines: list[Any]) -> list[Any]:
-    """Return what coroutines return, run side by side; `BUBBLE` stands in the place of what raised a `Bubble`.
-
-    Tasks are awaited one after the other: all but the slowest have then ended, which costs no callback. When this is
-    cancelled, all of them are, and have ended when it returns.
-    """
-    if len(coroutines) == 1:
-        try:
-            return [await coroutines[0]]
-        except Bubble:
-            return [BUBBLE]
-    create = asyncio.get_running_loop().create_task
-    tasks = [create(one) for one in coroutines]
-    found = []
-    try:
-        for task in tasks:
-            try:
-                found.append(await task)
-            except Bubble:
-                found.append(BUBBLE)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-    return found
 
 
 def _has_variables(node: Any) -> bool:

@@ -33,17 +33,8 @@ from nestpy_core.errors import DeniedError
 
 from ._entities import Entities, Shown
 from ._introspection import NAMES, introspected
-from ._plan import (
-    BUBBLE,
-    Bubble,
-    Complete,
-    ObjectPlan,
-    Path,
-    PlannedField,
-    Run,
-    TypeName,
-    gathered,
-)
+from ._plan import Complete, ObjectPlan, PlannedField, TypeName
+from ._run import BUBBLE, Bubble, Path, Run, gathered
 
 
 class Planner:

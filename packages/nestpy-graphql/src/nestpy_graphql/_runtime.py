@@ -18,9 +18,9 @@ from ._explorer import explorer_page
 from ._failures import formatted, opaque
 from ._limits import Limits
 from ._params import GRAPHQL, JSON, STREAM, Params, accepted, only_query, params_of, params_of_query, wants_page
-from ._plan import gathered
 from ._refused import RefusedDocument
 from ._request import GraphqlRequest
+from ._run import gathered
 from ._sse import SseLimits, refused as refused_stream, streamed
 from ._streams import Connection, OperationRefusedError, OperationRequest
 from ._table import GraphqlTable
