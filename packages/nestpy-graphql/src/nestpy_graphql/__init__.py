@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._module import GraphqlModule as GraphqlModule
     from ._request import GraphqlContext as GraphqlContext, GraphqlRequest as GraphqlRequest
     from ._scalars import ID as ID, Scalar as Scalar
-    from ._types import type_options as type_options
+    from ._type_options import type_options as type_options
     from .errors import GraphqlError as GraphqlError, TypeMappingError as TypeMappingError
 
 __all__ = [
@@ -33,7 +33,7 @@ _NAMES_OF_MODULES = {
     "_module": "GraphqlModule",
     "_request": "GraphqlContext GraphqlRequest",
     "_scalars": "ID Scalar",
-    "_types": "type_options",
+    "_type_options": "type_options",
     "errors": "GraphqlError TypeMappingError",
 }
 _MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}

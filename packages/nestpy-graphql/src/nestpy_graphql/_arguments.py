@@ -11,11 +11,12 @@ from graphql import GraphQLArgument
 
 from nestpy_core import Graph, Handler, Parameter, ViolationsError, failures_of
 
+from ._known_types import check_apart
 from ._loaders import is_loader
 from ._naming import camel, described_names
 from ._request import GraphqlContext, GraphqlRequest
 from ._shapes import MISSING, by_keys, described
-from ._types import Types, check_apart
+from ._types import Types
 from .errors import TypeMappingError
 
 
