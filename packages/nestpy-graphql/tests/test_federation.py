@@ -1,9 +1,7 @@
 """An app as a subgraph: what Apollo's gateway composes, and what its compatibility suite asks."""
 
 import json
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +12,8 @@ from nestpy_testing import TestApp
 
 from .federation.main import Product, ProductsModule
 
-PACKAGES = ("@apollo/composition@2.14.4", "graphql@16.15.0")
-CACHE = Path(__file__).parents[3] / ".hatch" / "node" / "apollo-composition-2.14.4"
+PACKAGES = ("apollo-composition-2.14.4", "@apollo/composition@2.14.4", "graphql@16.15.0")
+"""Their folder, and what is in it."""
 COMPOSE = """
 const { composeServices } = require("@apollo/composition");
 const { parse } = require("graphql");
@@ -144,14 +142,8 @@ async def test_the_subgraphs_schema_bears_its_keys_and_directives(subgraph):
 @pytest.mark.e2e
 @pytest.mark.needs("node", "npm")
 @pytest.mark.timeout(300)
-async def test_apollos_composition_takes_the_subgraph(subgraph, tmp_path):
-    if not (CACHE / "node_modules" / "@apollo" / "composition").exists():
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]
-        subprocess.run([*command, str(tmp_path), *PACKAGES], check=True, capture_output=True)
-        CACHE.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(CACHE, ignore_errors=True)
-        shutil.move(tmp_path, CACHE)
-    script = CACHE / "compose.cjs"
+async def test_apollos_composition_takes_the_subgraph(subgraph, node_packages):
+    script = node_packages(*PACKAGES) / "compose.cjs"
     script.write_text(COMPOSE)
     sdl = (await subgraph("{ _service { sdl } }")).data["_service"]["sdl"]
     others = [{"name": "users", "sdl": USERS}, {"name": "inventory", "sdl": INVENTORY}]

@@ -1,7 +1,6 @@
 """Every audit of the GraphQL over HTTP specification, as `graphql-http` has them, against served apps."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,28 +11,15 @@ from nestpy_testing import Program, free_port
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("node", "npm"), pytest.mark.timeout(300)]
 
 HERE = Path(__file__).parent / "audited"
-PACKAGES = ("graphql@16.15.0", "graphql-http@1.23.1")
-CACHE = Path(__file__).parents[3] / ".hatch" / "node" / "graphql-http-1.23.1"
-
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory):
-    """The folder of the node packages, installed once for every run in this clone."""
-    if not (CACHE / "node_modules" / "graphql-http").exists():
-        fresh = tmp_path_factory.mktemp("node")
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(fresh)]
-        subprocess.run([*command, *PACKAGES], check=True, capture_output=True)
-        CACHE.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(CACHE, ignore_errors=True)
-        shutil.move(fresh, CACHE)
-    return CACHE
+PACKAGES = ("graphql-http-1.23.1", "graphql@16.15.0", "graphql-http@1.23.1")
+"""Their folder, and what is in it."""
 
 
 @pytest.mark.parametrize("command", [["main.py"], ["-m", "uvicorn", "main:app", "--port", "PORT"]], ids=["own", "asgi"])
-def test_every_must_and_should_of_graphql_over_http_holds(command, modules):
+def test_every_must_and_should_of_graphql_over_http_holds(command, node_packages):
     port = free_port()
     run = [str(port) if word == "PORT" else word for word in command]
-    script = modules / "audits.mjs"
+    script = node_packages(*PACKAGES) / "audits.mjs"
     script.write_text((HERE / "audits.mjs").read_text())
     with Program(*run, cwd=HERE, environ={"NESTPY_HTTP__PORT": str(port)}, port=port):
         url = f"http://127.0.0.1:{port}/graphql"

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
@@ -16,15 +14,6 @@ from nestpy_testing import FakeClock
 pytestmark = pytest.mark.anyio
 
 EVENTS = {"accept": "text/event-stream"}
-
-
-@pytest.fixture(scope="module")
-def standin():
-    path = Path(__file__).parent / "transports" / "main.py"
-    spec = importlib.util.spec_from_file_location("graphql_transports_main", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Events:

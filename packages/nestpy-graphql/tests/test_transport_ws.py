@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
@@ -17,15 +15,6 @@ pytestmark = pytest.mark.anyio
 
 PLAIN = {"NESTPY_ENV": "test"}
 SUBPROTOCOL = "graphql-transport-ws"
-
-
-@pytest.fixture(scope="module")
-def standin():
-    path = Path(__file__).parent / "transports" / "main.py"
-    spec = importlib.util.spec_from_file_location("graphql_transports_main", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Talk:

@@ -1,7 +1,6 @@
 """The real `graphql-ws` and `graphql-sse` clients, in Node, against real servers."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,8 +11,14 @@ from nestpy_testing import Program, free_port
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("node", "npm"), pytest.mark.timeout(300)]
 
 HERE = Path(__file__).parent / "transports"
-PACKAGES = ("graphql@16.15.0", "graphql-ws@6.4.2", "graphql-sse@2.6.1", "ws@8.23.0")
-CACHE = Path(__file__).parents[3] / ".hatch" / "node" / "graphql-ws-6.4.2-graphql-sse-2.6.1"
+PACKAGES = (
+    "graphql-ws-6.4.2-graphql-sse-2.6.1",
+    "graphql@16.15.0",
+    "graphql-ws@6.4.2",
+    "graphql-sse@2.6.1",
+    "ws@8.23.0",
+)
+"""Their folder, and what is in it."""
 SERVERS = {
     "its own": (["main.py"], {}),
     "its own, two workers": (["main.py"], {"NESTPY_HTTP__WORKERS": "2"}),
@@ -23,25 +28,12 @@ SERVERS = {
 PICKY = {"resolvers": "subscription { moods { loud } }"}
 
 
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory):
-    """The folder of the node packages, installed once for every run in this clone."""
-    if not (CACHE / "node_modules" / "graphql-ws").exists():
-        fresh = tmp_path_factory.mktemp("node")
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(fresh)]
-        subprocess.run([*command, *PACKAGES], check=True, capture_output=True)
-        CACHE.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(CACHE, ignore_errors=True)
-        shutil.move(fresh, CACHE)
-    return CACHE
-
-
 @pytest.mark.parametrize("name", SERVERS)
-def test_the_clients_get_results_errors_and_ends_as_the_protocols_have_them(name, modules):
+def test_the_clients_get_results_errors_and_ends_as_the_protocols_have_them(name, node_packages):
     command, environ = SERVERS[name]
     port = free_port()
     run = [str(port) if word == "PORT" else word for word in command]
-    script = modules / "clients.mjs"
+    script = node_packages(*PACKAGES) / "clients.mjs"
     script.write_text((HERE / "clients.mjs").read_text())
     with Program(*run, cwd=HERE, environ={"NESTPY_HTTP__PORT": str(port), **environ}, port=port):
         url = f"http://127.0.0.1:{port}/graphql"
