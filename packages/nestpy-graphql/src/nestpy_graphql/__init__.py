@@ -1,4 +1,4 @@
-"""Code-first GraphQL resolvers on ariadne, composed from the graph."""
+"""Code-first GraphQL resolvers on graphql-core, composed from the graph."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
