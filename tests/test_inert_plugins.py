@@ -33,9 +33,14 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 
-def _loaded_by(code: str) -> set[str]:
+def _run(code: str) -> set[str]:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))
+
+
+def _loaded_by(code: str) -> set[str]:
+    """Return the modules that *code* loads beyond what any program has from the start, such as a coverage tracer."""
+    return _run(code) - _run("import json, sys; print(json.dumps(sorted(sys.modules)))")
 
 
 def _third_party(modules: set[str]) -> set[str]:
