@@ -1,7 +1,6 @@
 """The settings of the app itself: logging, start and drain."""
 
-from __future__ import annotations
-
+# No annotations of the future: every boot reads these, and with those of `HttpConfig` their texts take 2 ms.
 from typing import Annotated, Literal
 
 import msgspec

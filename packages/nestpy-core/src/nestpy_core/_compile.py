@@ -18,7 +18,6 @@ from ._graph import Binding, Graph, LayerUse
 from ._handler import Handler, HandlerMarker
 from ._handler_code import HandlerCode, Instrument
 from ._layer import caught_by
-from ._makers import Makers
 from ._names import name_of
 from ._pipe_code import Pipes
 from ._provider import Scope
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     import pluggy
 
     from ._context import ExecutionContext
+    from ._makers import Makers
 
 __all__ = ("Compiler",)
 
@@ -56,6 +56,8 @@ class Compiler:
         scope = getattr(code, "scope", None)
         makers = None
         if scope is not None:
+            from ._makers import Makers
+
             makers = self._makers.setdefault(marker.edge, Makers(scope, marker.edge))
         compiled = self._finish(_Function(self.graph, handler, code, instruments, marker.edge, makers=makers))
         if makers is not None:

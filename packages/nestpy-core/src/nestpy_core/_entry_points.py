@@ -45,10 +45,16 @@ def entry_points(group: str) -> Iterator[EntryPoint]:
     seen: set[str] = set()
     for directory in dict.fromkeys(sys.path):
         for name, folder in _metadata_folders(directory or "."):
-            distribution = re.sub(r"[-_.]+", "-", name.partition("-")[0]).lower()
+            distribution = _normal(name.partition("-")[0])
             if distribution not in seen:
                 seen.add(distribution)
                 yield from _read(folder, group)
+
+
+def _normal(name: str) -> str:
+    """Return a distribution's name as it is compared; almost every folder has it in one of two forms already."""
+    plain = name.replace("_", "-").lower()
+    return plain if "--" not in plain and "." not in plain else re.sub(r"[-.]+", "-", plain)
 
 
 def _metadata_folders(directory: str) -> list[tuple[str, str]]:

@@ -195,7 +195,7 @@ class Parameter(Record, frozen=True):
     @property
     def context_reader(self) -> FromContext | None:
         """What `from_context` left in the annotation; None where the argument is not of the context."""
-        if type(self.hint) is type:
+        if isinstance(self.hint, type):
             return None
         metadata = get_args(self.hint)[1:] if get_origin(self.hint) is Annotated else ()
         return next((item for item in metadata if isinstance(item, FromContext)), None)
@@ -203,7 +203,7 @@ class Parameter(Record, frozen=True):
 
 def pipes_of(hint: Any) -> tuple[Any, ...]:  # any annotation
     """Return the pipes that the options in an annotation's metadata hold: classes and instances."""
-    if type(hint) is type:
+    if isinstance(hint, type):
         return ()
     metadata = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return tuple(pipe for item in metadata if isinstance(item, ParameterOptions) for pipe in item.pipes)

@@ -315,7 +315,7 @@ def _unresolved(what: str, raw: object, target: Any, error: Exception) -> Unreso
 
 def is_injected(hint: Any) -> bool:
     """Say whether a handler parameter's hint is ``Inject[…]``."""
-    if type(hint) is type:
+    if isinstance(hint, type):
         return False
     return get_origin(hint) is Annotated and any(item is InjectMarker for item in get_args(hint)[1:])
 

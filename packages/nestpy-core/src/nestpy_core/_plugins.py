@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import pluggy
@@ -13,6 +14,7 @@ from ._record import Record
 from .errors import PluginError
 
 GROUP = "nestpy"
+HOOKABLE = (FunctionType, MethodType, staticmethod, classmethod)
 
 
 class Installed(Record, frozen=True):
@@ -27,6 +29,15 @@ class Installed(Record, frozen=True):
     def label(self) -> str:
         """Distribution and version."""
         return f"{self.distribution} {self.version}"
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks among the functions of a plugin's module alone: pluggy looks at everything in it, slowly."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        if type(plugin) is ModuleType and not isinstance(vars(plugin).get(name), HOOKABLE):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 def entries() -> list[tuple[Installed, EntryPoint]]:
@@ -59,7 +70,7 @@ def load(extra: Iterable[object] = ()) -> pluggy.PluginManager:
     Raises:
         PluginError: a plugin does not import, was written for other hooks, or implements an unknown one.
     """
-    manager = pluggy.PluginManager(GROUP)
+    manager = _Manager(GROUP)
     manager.add_hookspecs(Hooks)
     for item, entry in installed():
         _register(manager, _import(item, entry), item.label, entry.name)
@@ -74,7 +85,7 @@ def load(extra: Iterable[object] = ()) -> pluggy.PluginManager:
 
 def sound() -> tuple[pluggy.PluginManager, list[PluginError]]:
     """Return a manager with every installed plugin that can be used, and why the others cannot."""
-    manager = pluggy.PluginManager(GROUP)
+    manager = _Manager(GROUP)
     manager.add_hookspecs(Hooks)
     try:
         found = installed()

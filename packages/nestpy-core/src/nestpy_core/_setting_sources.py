@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import field
 
-from ._dotenv import Dotenv, parse_dotenv
 from ._record import OpenRecord, Record
 from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ._dotenv import Dotenv
 
 DEFAULT_PREFIX = "NESTPY"
 PREFIX_VARIABLE = "NESTPY_ENV_PREFIX"
@@ -87,6 +89,8 @@ class _Reader(OpenRecord):
         text = self.text(self.directory / name, name)
         if text is None:
             return None
+        from ._dotenv import parse_dotenv
+
         parsed = parse_dotenv(text)
         self.malformed(name, parsed)
         return Layer(name, parsed.values)

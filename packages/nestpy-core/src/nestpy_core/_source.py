@@ -58,9 +58,9 @@ class Source:
     def __exit__(self, *_failure: object) -> None:
         self._indent = self._indent[4:]
 
-    def write(self, lines: Iterable[str]) -> None:
-        """Write several lines, each deeper by what it begins with."""
-        self.lines += [self._indent + text for text in lines]
+    def indented(self, lines: Iterable[str]) -> list[str]:
+        """Return lines as they stand at the current depth, for `lines` to take."""
+        return [self._indent + text for text in lines]
 
     def replay(self, key: Hashable, memory: dict[Hashable, Memory], write: Callable[[Source], T]) -> T:
         """Write what *write* writes, and return what it returns; from *memory* where that was written before.

@@ -1,7 +1,6 @@
 """The settings of the HTTP edge."""
 
-from __future__ import annotations
-
+# No annotations of the future: every boot reads these, and to evaluate their texts takes 2 ms.
 from typing import Annotated, Literal
 
 import msgspec

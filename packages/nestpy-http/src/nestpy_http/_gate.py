@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any
 
 from nestpy_core import Graph, Source
@@ -19,6 +19,8 @@ from .errors import ServiceUnavailableError
 
 logger = logging.getLogger("nestpy.http")
 
+Ending = tuple[list[str], str, list[str]]
+"""Lines up to the one that tells a route's label, that line up to the label, and the lines below it."""
 CLIENT_GONE = 499
 """What instruments are told where the client left before its answer; nobody is sent it."""
 
@@ -65,7 +67,7 @@ class Gate:
         checks = self._config.csrf and method in UNSAFE_METHODS
         outcome = "outcome = " if observed else ""
 
-        def begin(beginning: Source) -> Sequence[str]:
+        def begin(beginning: Source) -> Ending:
             if sheds:
                 self._admit(beginning, outcome)
             if checks:
@@ -114,27 +116,26 @@ class Gate:
                 out.line(f"{outcome}{out.constant(self._answers.refuse, 'refuse')}(protocol, {refused})")
                 out.line("return")
 
-    def _enter(self, out: Source, seconds: str, outcome: str, *, streams: bool, reads: bool) -> Sequence[str]:
-        """Write the entry in the table, and return what ends the `try` that follows; `{label}` stands for a name."""
+    def _enter(self, out: Source, seconds: str, outcome: str, *, streams: bool, reads: bool) -> Ending:
+        """Write the entry in the table, and return what ends the `try` that follows."""
         table = self._running(out, "table")
         if streams:
             out.line(f"protocol = {out.constant(StreamingProtocol, 'StreamingProtocol')}(protocol, {table})")
         task = current_task_code(out.constant, self._running(out, "loop"))
         out.line(f"{table}[protocol] = [{task}, {seconds}, None, None]")
         why = out.fresh("why")
-        ending = [
+        cancelled = [
             f"except {out.constant(asyncio.CancelledError, 'CancelledError')}:",
             f"    {why} = {self._running(out, 'ended')}(protocol)",
             f"    if {why} is None:",
             "        raise",
-            f"    {outcome}{out.constant(self._end, 'end')}(protocol, {why}, {{label}})",
-            "finally:",
-            f"    {table}.pop(protocol, None)" if streams or reads else f"    del {table}[protocol]",
         ]
+        told = f"    {outcome}{out.constant(self._end, 'end')}(protocol, {why}, "
+        left = ["finally:", f"    {table}.pop(protocol, None)" if streams or reads else f"    del {table}[protocol]"]
         if reads:
             parked = self._running(out, "parked")
-            ending += [f"    if {parked}:", f"        {parked}.pop(protocol, None)"]
-        return ending
+            left += [f"    if {parked}:", f"        {parked}.pop(protocol, None)"]
+        return out.indented(cancelled), out.indented([told])[0], out.indented(left)
 
     def _end(self, protocol: Any, why: Ended, label: str) -> int:
         if why is Ended.GONE:
@@ -145,11 +146,11 @@ class Gate:
 
 
 class _Bounded:
-    """Writes a `try:` around what is written inside."""
+    """Writes a `try:` around what is written inside, and its ending."""
 
     __slots__ = ("_ending", "_label", "_out")
 
-    def __init__(self, out: Source, ending: Sequence[str], label: str) -> None:
+    def __init__(self, out: Source, ending: Ending, label: str) -> None:
         self._out = out
         self._ending = ending
         self._label = label
@@ -159,4 +160,5 @@ class _Bounded:
 
     def __exit__(self, *failure: object) -> None:
         self._out.__exit__(*failure)
-        self._out.write([line.replace("{label}", self._label) for line in self._ending])
+        cancelled, told, left = self._ending
+        self._out.lines += (*cancelled, f"{told}{self._label})", *left)

@@ -45,7 +45,7 @@ def is_stream(handler: Handler) -> bool:
 
 def item_of(handler: Handler) -> Any:
     """Return what a generator is annotated to yield; `inspect.Parameter.empty` where it does not say."""
-    if type(handler.returns) is type:
+    if isinstance(handler.returns, type):
         return inspect.Parameter.empty
     arguments = get_args(handler.returns) if get_origin(handler.returns) in _STREAMS else ()
     return arguments[0] if arguments else inspect.Parameter.empty
