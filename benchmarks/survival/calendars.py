@@ -27,15 +27,16 @@ _CHANGES = 6
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A five-field expression as sets of what matches; its text is what the code under test reads."""
+    """An expression as sets of what matches; its text, of six fields with a second, is what the code reads."""
 
     minute: str
     hour: str
     weekday: str
+    second: str = ""
 
     @property
     def text(self) -> str:
-        return f"{self.minute} {self.hour} * * {self.weekday}"
+        return f"{self.second} {self.minute} {self.hour} * * {self.weekday}".strip()
 
     @property
     def fixed(self) -> bool:
@@ -68,7 +69,7 @@ def pattern(chance: random.Random) -> Pattern:
 
     minute = chance.choice([some(60, 1), some(60, 3), "*/15", "*/7"])
     hour = chance.choice([some(24, 2), some(4, 2), some(4, 1), "*", "*/2"])
-    return Pattern(minute, hour, chance.choice(["*", "*", "*", some(7, 3)]))
+    return Pattern(minute, hour, chance.choice(["*", "*", "*", some(7, 3)]), chance.choice(["", "", "0"]))
 
 
 def changes(zone: ZoneInfo) -> list[datetime]:

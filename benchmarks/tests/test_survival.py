@@ -112,7 +112,10 @@ def test_zones_are_of_one_clock_only_where_every_minute_is_alike():
 
 
 @pytest.mark.parametrize("month_day", [(3, 29), (10, 25)])
-@pytest.mark.parametrize("pattern", [Pattern("30", "2", "*"), Pattern("*/15", "*", "*"), Pattern("5,50", "2,3", "0")])
+@pytest.mark.parametrize(
+    "pattern",
+    [Pattern("30", "2", "*"), Pattern("30", "2", "*", "0"), Pattern("*/15", "*", "*"), Pattern("5,50", "2,3", "0")],
+)
 def test_the_walk_agrees_with_the_code_where_clocks_change_and_not_with_a_clock_that_never_does(pattern, month_day):
     zone = ZoneInfo("Europe/Berlin")
     begin = datetime(2026, *month_day, tzinfo=UTC) - timedelta(days=1)

@@ -92,6 +92,51 @@ def test_wildcards_keep_running_through_both_hours_of_autumn() -> None:
     assert [due - found[0] for due in found] == [timedelta(minutes=30 * number) for number in range(4)]
 
 
+@pytest.mark.parametrize("text", ["0 30 2 * * *", "0 30 2 * * * *"])
+def test_a_fixed_time_with_its_second_is_a_fixed_time(text: str) -> None:
+    assert times(text, "Europe/Berlin", datetime(2026, 3, 28, 12, tzinfo=UTC)) == [
+        "2026-03-29 03:00:00",
+        "2026-03-30 02:30:00",
+        "2026-03-31 02:30:00",
+    ]
+    cron = Cron(text, "Europe/Berlin")
+    due = cron.after(datetime(2026, 10, 24, 12, tzinfo=UTC))
+    assert due == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert cron.after(due) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["0 * * * *", CronExpression.EVERY_HOUR, "0 0-23 * * *"])
+def test_every_hour_is_every_hour_where_one_comes_twice(text: str) -> None:
+    cron, moment = Cron(text, "Europe/Berlin"), datetime(2026, 10, 24, 23, 30, tzinfo=UTC)
+    for hour in range(5):
+        due = cron.after(moment)
+        assert due == datetime(2026, 10, 25, hour, tzinfo=UTC)
+        moment = due
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "day", "found"),
+    [
+        ("*/15 1 * * 5", "Africa/Cairo", (2023, 4, 28), ["01:00", "01:15", "01:30", "01:45"]),
+        ("*/30 */2 * * 5", "Africa/Cairo", (2023, 4, 28), ["02:00", "02:30", "04:00", "04:30", "06:00", "06:30"]),
+        ("*/15 0 * * 1", "Africa/Cairo", (2023, 4, 28), []),
+        ("*/15 3 * * *", "Australia/Lord_Howe", (2026, 10, 4), ["03:00", "03:15", "03:30", "03:45"]),
+        ("*/15 2 * * *", "Australia/Lord_Howe", (2026, 10, 4), ["02:30", "02:45"]),
+        ("*/30 1 * * *", "Australia/Lord_Howe", (2026, 4, 5), ["01:00", "01:30", "01:30"]),
+    ],
+)
+def test_wildcards_run_whenever_the_clock_shows_them_also_where_it_changes_at_midnight_or_by_half_an_hour(
+    text: str, zone: str, day: tuple[int, int, int], found: list[str]
+) -> None:
+    cron, local = Cron(text, zone), ZoneInfo(zone)
+    due = cron.after(datetime(*day, tzinfo=local) - timedelta(hours=12))
+    seen = []
+    while due is not None and due.astimezone(local) < datetime(*day, 7, tzinfo=local):
+        seen.append(due.astimezone(local).strftime("%H:%M"))
+        due = cron.after(due)
+    assert [one for one in seen if one < "12"] == found
+
+
 @settings(max_examples=150)
 @given(
     zone=st.sampled_from(sorted(available_timezones() - {"localtime"})),

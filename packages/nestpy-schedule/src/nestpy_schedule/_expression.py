@@ -8,12 +8,13 @@ exist runs once, right after the gap, and one that comes twice runs at the first
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from ._wall_clock import first_shown, next_change, shown_at
 from .errors import ExpressionError
 
 __all__ = ("CronExpression",)
@@ -29,6 +30,7 @@ _ALIASES = {
 }
 _FIELDS = (5, 6, 7)
 _YEARS = range(1970, 2200)
+_NOTHING, _SECOND, _DAY = timedelta(), timedelta(seconds=1), timedelta(days=1)
 
 
 class CronExpression(StrEnum):
@@ -74,33 +76,51 @@ class Cron:
         self.text = str(text)
         self.zone = zone_of(zone)
         self._fields, self._years = _parsed(self.text)
+        self._is_fixed = _names_times(self._fields)
         if self.after(datetime.now(UTC)) is None:
             raise ExpressionError(f"`{self.text}` is never due again")
 
     def after(self, moment: datetime) -> datetime | None:
         """Return the first due time after an aware moment, in UTC; None when there is none any more."""
-        return next(self._dues(moment), None)
+        return (self._fixed if self._is_fixed else self._wild)(moment.astimezone(UTC))
 
-    def _dues(self, moment: datetime) -> Iterator[datetime]:
-        start = moment.astimezone(self.zone)
+    def _fixed(self, moment: datetime) -> datetime | None:
+        # Due once: when the clock first shows it, or right after it has left it out.
+        dues = (first_shown(local, self.zone) for local in self._times(shown_at(moment, self.zone)))
+        return next((due for due in dues if due > moment), None)
+
+    def _wild(self, moment: datetime) -> datetime | None:
+        # Due whenever the clock shows it; until the clock is set, that is as far from UTC as now.
+        start = shown_at(moment, self.zone)
         while True:
-            try:
-                due = next(CronSim(self._fields, start))
-            except StopIteration:
-                return
-            if self._years is None or due.year in self._years:
-                utc = due.astimezone(UTC)
-                if utc > moment:
-                    yield utc
-                start = due
+            offset = moment.astimezone(self.zone).utcoffset() or _NOTHING
+            local = next(self._times(start), None)
+            due = None if local is None else (local - offset).replace(tzinfo=UTC)
+            change = next_change(self.zone, moment, due or moment + _DAY)
+            if change is None:
+                return due
+            moment, start = change, shown_at(change, self.zone) - _SECOND
+
+    def _times(self, start: datetime) -> Iterator[datetime]:
+        # What a clock that is never set would show after *start*.
+        for local in CronSim(self._fields, start):
+            if self._years is None or local.year in self._years:
+                yield local
                 continue
-            later = [year for year in self._years if year > due.year]
-            if not later:
-                return
-            start = datetime(later[0] - 1, 12, 31, 23, 59, 59, tzinfo=self.zone)
+            later = [year for year in self._years if year > local.year]
+            if later:
+                yield from self._times(datetime(later[0] - 1, 12, 31, 23, 59, 59))  # noqa: DTZ001  # of no zone
+            return
 
     def __str__(self) -> str:
         return f"{self.text} ({self.zone.key})"
+
+
+def _names_times(fields: str) -> bool:
+    # As Debian's cron tells what runs at a time of day from what runs whenever the clock shows it.
+    minute, hour = fields.split()[-5:-3]
+    found = CronSim(fields, datetime.now(UTC))
+    return not (minute.startswith("*") or hour.startswith("*") or len(found.minutes) == 60 or len(found.hours) == 24)
 
 
 def _parsed(text: str) -> tuple[str, list[int] | None]:
