@@ -25,6 +25,7 @@ from nestpy_graphql import (
     resolver,
     subscription,
 )
+from nestpy_graphql._runtime import begun_when_read
 from nestpy_http import HttpModule, Request
 from nestpy_testing import Program, TestApp, free_port
 
@@ -252,6 +253,14 @@ async def test_a_subscription_that_is_left_is_cleaned_up_once(app_of):
         await anext(events)
     assert SEEN.count("closed 1") == 1
     assert [one for one in SEEN if one.startswith(("open", "closed"))] == ["open 1", "closed 1"]
+
+
+async def test_a_stream_of_events_that_nobody_reads_begins_nothing():
+    async def start():
+        SEEN.append("began")
+
+    await begun_when_read(start).aclose()
+    assert SEEN == []
 
 
 async def test_who_acts_where_it_is_needed_first_acts_while_it_is_made(app_of):

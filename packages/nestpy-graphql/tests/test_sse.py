@@ -96,7 +96,8 @@ async def test_a_query_is_one_event_and_without_the_header_one_answer(serving):
 async def test_what_does_not_begin_is_told_in_the_stream(serving):
     body = {"query": "{ nothing }"}
     async with serving() as client, client.stream("POST", "/graphql", json=body, headers=EVENTS) as stream:
-        [event, last] = await Events(stream).rest()
+        [comment, event, last] = await Events(stream).rest()
+        assert comment is None
         assert event[0] == "next"
         assert event[1]["errors"][0]["message"].startswith("Cannot query field")
         assert last == ("complete", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from ._params import GRAPHQL, JSON, STREAM, Params, accepted, only_query, params
 from ._refused import RefusedDocument
 from ._request import GraphqlRequest
 from ._run import gathered
-from ._sse import SseLimits, refused as refused_stream, streamed
+from ._sse import SseLimits, streamed
 from ._streams import Connection, OperationRefusedError, OperationRequest
 from ._table import GraphqlTable
 from ._transport_ws import SocketLimits, serve_socket
@@ -101,13 +101,10 @@ class GraphqlRuntime:
         )
         await serve_socket(socket, self, self.clock, limits)
 
-    async def _stream(self, asked: Params, request: Request) -> StreamResponse:
+    def _stream(self, asked: Params, request: Request) -> StreamResponse:
         """Answer with the results of one operation as server-sent events."""
         one = OperationRequest(asked.query or "", asked.operation_name, asked.variables, asked.extensions)
-        try:
-            operation = await self.start(one, Connection(request))
-        except OperationRefusedError as error:
-            return refused_stream(error.errors)
+        operation = begun_when_read(lambda: self.start(one, Connection(request)))
         limits = SseLimits(lifetime=self.config.connection_seconds)
         return streamed(operation, self.clock, limits, lambda: self.status.draining)
 
@@ -145,7 +142,7 @@ class GraphqlRuntime:
         if kind == STREAM:
             if request.method != "POST":
                 self._check_reads(asked)
-            return await self._stream(asked, request)
+            return self._stream(asked, request)
         result = await self._result(asked, request)
         media_type = GRAPHQL if kind == GRAPHQL else JSON
         status = 200 if kind != GRAPHQL or "data" in result else 400
@@ -188,6 +185,16 @@ STREAMS: Mapping[str, Any] = {
     "message": "Subscriptions are streams: accept `text/event-stream`, or use a WebSocket with `graphql-transport-ws`",
     "extensions": {"code": "BAD_REQUEST"},
 }
+
+
+async def begun_when_read(start: Callable[[], Awaitable[AsyncGenerator[Result, None]]]) -> AsyncGenerator[Result, None]:
+    """Begin an operation with its first result: one whose client goes before that holds nothing."""
+    operation = await start()
+    try:
+        async for result in operation:
+            yield result
+    finally:
+        await operation.aclose()
 
 
 async def once(result: Awaitable[Result]) -> AsyncGenerator[Result, None]:

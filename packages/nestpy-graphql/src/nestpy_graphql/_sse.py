@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -64,15 +64,6 @@ def streamed(
         stopping: says whether the app drains, which ends the stream.
     """
     return StreamResponse(events(operation, clock, limits, stopping), headers=_HEADERS, media_type=EVENT_STREAM)
-
-
-def refused(errors: Sequence[Mapping[str, Any]]) -> StreamResponse:
-    """Return the answer to an operation that does not begin: a stream too, for that is what the client accepts."""
-    return StreamResponse(_refusal(errors), headers=_HEADERS, media_type=EVENT_STREAM)
-
-
-async def _refusal(errors: Sequence[Mapping[str, Any]]) -> AsyncGenerator[bytes, None]:
-    yield _next({"errors": errors}) + _COMPLETE
 
 
 def _next(result: Mapping[str, Any]) -> bytes:

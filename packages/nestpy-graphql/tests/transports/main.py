@@ -20,7 +20,8 @@ from graphql.error import GraphQLError
 
 from nestpy_core import App, Clock, hookimpl, injectable, module
 from nestpy_graphql._explorer import asset_endpoints, explorer_page
-from nestpy_graphql._sse import SseLimits, refused, streamed, wants_events
+from nestpy_graphql._runtime import begun_when_read
+from nestpy_graphql._sse import SseLimits, streamed, wants_events
 from nestpy_graphql._streams import Connection, OperationRefusedError, OperationRequest
 from nestpy_graphql._transport_ws import SocketLimits, serve_socket
 from nestpy_http import (
@@ -198,13 +199,14 @@ class Edge:
     @http_code(200)
     async def post(self, request: Request) -> Response | StreamResponse:
         given = await request.json(OperationRequest)
-        events = wants_events(request.headers.get("accept"))
-        try:
-            operation = await self.executor.start(given, Connection(request))
-        except OperationRefusedError as error:
-            return refused(error.errors) if events else Response({"errors": error.errors}, 400)
-        if events:
+        connection = Connection(request)
+        if wants_events(request.headers.get("accept")):
+            operation = begun_when_read(lambda: self.executor.start(given, connection))
             return streamed(operation, self.clock, self.limits.sse)
+        try:
+            operation = await self.executor.start(given, connection)
+        except OperationRefusedError as error:
+            return Response({"errors": error.errors}, 400)
         return Response(await anext(operation))
 
     @websocket("/")
