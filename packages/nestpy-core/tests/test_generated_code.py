@@ -240,3 +240,47 @@ def test_a_boot_keeps_nothing_of_what_it_wrote_sources_with():
         assert [one for one in gc.get_objects() if isinstance(one, Source)] == []
     finally:
         gc.enable()
+
+
+def written_beginning(memory, first=None):
+    """Return a source whose beginning may come from memory, and what its writer returned."""
+    out = Source()
+    with out.block("async def handle(line):"):
+        if first is not None:
+            out.line(f"{out.fresh(first)} = line")
+
+        def begin(beginning):
+            with beginning.block("if line:"):
+                beginning.line(f"{beginning.fresh('word')} = {beginning.constant(begin_constant, 'word')}")
+            return beginning.indented(["pass"])
+
+        returned = begin(out) if memory is None else out.replay("begin", memory, begin)
+        out.line(f"{out.fresh('word')} = {out.constant(begin_constant, 'other')}")
+        out.line(f"{out.constant(written_beginning, 'word')} = 1")
+    return out, returned
+
+
+begin_constant = object()
+
+
+@pytest.mark.parametrize("first", [None, "word", "elsewhere"])
+def test_a_beginning_that_is_replayed_reads_as_if_it_were_written(first):
+    written, returned = written_beginning(None, first)
+    memory = {}
+    written_beginning(memory)
+    replayed, known = written_beginning(memory, first)
+    assert replayed.lines == written.lines
+    assert replayed.constants.keys() == written.constants.keys()
+    assert known == returned == ["    pass"]
+    assert len(set(replayed.constants)) == 2
+
+
+def test_what_is_replayed_belongs_to_one_function_only():
+    memory = {}
+    first, _ = written_beginning(memory)
+    second, _ = written_beginning(memory)
+    first.line("more")
+    first.constant([], "more")
+    third, _ = written_beginning(memory)
+    assert third.lines == second.lines
+    assert third.constants.keys() == second.constants.keys()

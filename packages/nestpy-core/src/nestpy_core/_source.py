@@ -20,8 +20,8 @@ __all__ = ("CompiledFunction", "Source")
 
 Slot = tuple["Binding", str | None]
 """A singleton, or its bound method of this name."""
-Memory = tuple["Source", Any]
-"""The beginning of a function, and what its writer returned."""
+Memory = tuple[Any, list[str], tuple[dict[Any, Any], ...]]
+"""What the writer of a function's beginning returned, its lines, and what it named."""
 T = TypeVar("T")
 _OTHER = re.compile(r"\W+", flags=re.ASCII)
 
@@ -77,15 +77,16 @@ class Source:
         if (self._indent, key) not in memory:
             first = Source()
             first._indent = self._indent
-            memory[self._indent, key] = first, write(first)
-        known, result = memory[self._indent, key]
-        self.lines += known.lines
-        self.constants.update(known.constants)
-        self.slots.update(known.slots)
-        self._constant_names.update(known._constant_names)  # noqa: SLF001  # of this class
-        self._slot_names.update(known._slot_names)  # noqa: SLF001  # of this class
-        self._taken.update(known._taken)  # noqa: SLF001  # of this class
+            memory[self._indent, key] = write(first), first.lines, first._tables()
+        result: T
+        result, lines, tables = memory[self._indent, key]
+        self.lines += lines
+        for own, known in zip(self._tables(), tables, strict=True):
+            own.update(known)
         return result
+
+    def _tables(self) -> tuple[dict[Any, Any], ...]:
+        return self.constants, self.slots, self._constant_names, self._slot_names, self._taken
 
     def constant(self, value: Any, name: str) -> str:
         """Return a name for a value that is known at boot; the same object gets the same name."""

@@ -211,6 +211,14 @@ class Answers:
         self.redirect_hosts = frozenset(redirect_hosts)
         self._encode = encode
         self._ready: dict[tuple[type[HttpError], int], Ready] = {}
+        self._static: dict[tuple[str | None, tuple[tuple[str, str], ...]], Headers] = {}
+
+    def shared(self, media_type: str | None, extra: Iterable[tuple[str, str]]) -> Headers:
+        """Return what `static` does, as one list for all routes that ask for the same; nobody changes it."""
+        key = (media_type, tuple(extra))
+        if key not in self._static:
+            self._static[key] = self.static(*key)
+        return self._static[key]
 
     def static(self, media_type: str | None, extra: Iterable[tuple[str, str]] = ()) -> Headers:
         """Return the header list of a route whose answers are decided at boot."""

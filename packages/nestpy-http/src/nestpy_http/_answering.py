@@ -131,7 +131,7 @@ class Answering:
 
     def _write_fast(self, out: Source, fast: tuple[str, str | None, str], *, observed: bool, more: str = "") -> None:
         method, media_type, body = fast
-        listed = self._answers.static(media_type, self.extra)
+        listed = self._answers.shared(media_type, self.extra)
         headers = out.constant(listed, "headers")
         if more:
             headers = f"{headers} + {more}"
