@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import pathlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, get_args, get_origin
 
 from nestpy_core import ExecutionContext, Failures, Handler, Parameter, Record, failure_of, name_of
 
@@ -13,14 +13,15 @@ from ._body import either
 from ._client_address import ClientIp
 from ._context import HttpContext, Request
 from ._controllers import WebSocketMarker
-from ._form import FormReader, all_files, one_file
 from ._intake import JSON, consumed_by
 from ._parameters import ParameterOptions, Place
 from ._schema import Schemas, check_segment, instance_or, is_collection, is_data, optional_inner, path_converter
-from ._upload import Upload
 from ._violations import body_error, invalid, item_path
 from ._websocket import WebSocket
 from .errors import HttpError, RouteError
+
+if TYPE_CHECKING:
+    from ._form import FormReader
 
 NO_OPTIONS = ParameterOptions()
 CARRIERS: tuple[Any, ...] = (Request, HttpContext, ExecutionContext, WebSocket, ClientIp)  # the last is a NewType
@@ -41,6 +42,12 @@ def _verified(value: Any) -> Any:
     if value is None:
         raise ValueError("Expected a signed cookie")
     return value
+
+
+def _reads_form(make: Any) -> TypeGuard[FormReader]:
+    from ._form import FormReader
+
+    return isinstance(make, FormReader)
 
 
 class Argument(Record, frozen=True):
@@ -69,7 +76,7 @@ class Argument(Record, frozen=True):
     @property
     def whole(self) -> bool:
         """Whether it is made of a whole form."""
-        return isinstance(self.make, FormReader)
+        return self.place is Place.FORM and _reads_form(self.make)
 
     @property
     def streams(self) -> bool:
@@ -241,6 +248,9 @@ def is_stream(kind: Any) -> bool:
 
 def _file_kind(kind: Any) -> Callable[[Any], Any] | None:
     """Return what makes a parameter of a field's files, or None where its type is no `Upload`."""
+    from ._form import all_files, one_file
+    from ._upload import Upload
+
     inner = optional_inner(kind)[0]
     if inner is Upload:
         return one_file
@@ -304,7 +314,7 @@ def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str,
         if argument.place is Place.BODY:
             found = body_error(argument.kind, value, error, argument.foreign, refuse_unknown=argument.refuse_unknown)
             return found if isinstance(found, HttpError) else iter(found.items())
-        if isinstance(argument.make, FormReader):
+        if argument.place is Place.FORM and _reads_form(argument.make):
             return argument.make.failures(value, error)
         if isinstance(value, list) and not is_collection(argument.kind):
             return iter([(argument.name, [{"code": "repeated", "message": "This field is given more than once"}])])

@@ -18,7 +18,6 @@ from ._client_address import ClientIp, client_ip
 from ._context import Request
 from ._deadlines import LIMIT
 from ._endpoint import neutral_request
-from ._form import check_urlencoded, urlencoded
 from ._input import check_json, has_body, parse_cookies, query_values
 from ._intake import JSON, Intake
 from ._parameters import Place
@@ -239,6 +238,8 @@ class Extraction:
             if any(each.place is Place.FILE for each in self._arguments):
                 self._multipart(headers, out)
             else:
+                from ._form import check_urlencoded, urlencoded
+
                 out.line(f"{out.constant(check_urlencoded, 'check_urlencoded')}({headers})")
                 body = self._body(headers, out)
                 if self._shares:

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import AsyncIterable, Callable, Iterator
 from operator import attrgetter
-from typing import Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import msgspec
 from msgspec import inspect as msgspec_inspect
@@ -18,10 +18,12 @@ from nestpy_core import Graph, name_of
 from nestpy_core.contracts import SchemaSupport
 
 from ._depth import bounded, check_depth, check_packed_depth
-from ._form import FormReader
 from ._patterns import explodes
 from ._shape import DEFAULT_BOUNDS, Bounds, Shape, patterns_of
 from .errors import RouteError
+
+if TYPE_CHECKING:
+    from ._form import FormReader
 
 _SCALARS: tuple[Any, ...] = (str, int, bool, float, bytes, None)
 _COLLECTIONS = (list, tuple, set, frozenset)
@@ -107,6 +109,8 @@ class Schemas:
 
     def form_reader(self, kind: Any, *, allow_unknown: bool | None = None) -> FormReader:
         """Return what makes *kind* of a form's fields."""
+        from ._form import FormReader
+
         return FormReader(
             kind,
             self.converter,
