@@ -13,12 +13,8 @@ from nestpy_core import Serving
 from nestpy_core.errors import ConfigurationError, NestPyError
 
 from ._closing import closing
-from ._embedding import import_embedded
+from ._engine import Engine
 from ._listener import listen, url_of
-
-import_embedded()
-
-from ._engine import Engine  # noqa: E402  # it imports more of granian, which must have begun as above
 
 if TYPE_CHECKING:
     from ._config import HttpConfig
