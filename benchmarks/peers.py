@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.contestants import BENCHMARKS, CONTESTANTS, INSTALLED, NEST, PYTHON, Contestant
+from harness.contestants import BENCHMARKS, CONTESTANTS, INSTALLED, NEST, OWN_PYTHON, PYTHON, Contestant
 
 _REQUIREMENTS = BENCHMARKS / "contestants" / "requirements.txt"
 _NEST_SOURCES = BENCHMARKS / "contestants" / "nestjs"
@@ -29,7 +29,7 @@ def prepare(needs: Iterable[str]) -> dict[str, str]:
     """
     INSTALLED.mkdir(exist_ok=True)
     (INSTALLED / ".gitignore").write_text("*\n")
-    makers = {"python": _prepare_python, "node": _prepare_node, "project": _check_project}
+    makers = {"python": _prepare_python, "node": _prepare_node, "project": _prepare_project}
     missing = {}
     for need in sorted(set(needs)):
         try:
@@ -43,7 +43,7 @@ def versions(contestant: Contestant) -> dict[str, str]:
     """The installed versions of the contestant's distributions."""
     if contestant.needs == "node":
         return {name: _node_version(name) for name in contestant.distributions}
-    interpreter = PYTHON if contestant.needs == "python" else Path(sys.executable)
+    interpreter = PYTHON if contestant.needs == "python" else OWN_PYTHON
     script = "import json, sys, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
     done = subprocess.run(
         [interpreter, "-c", script, *contestant.distributions], capture_output=True, text=True, check=True
@@ -117,12 +117,8 @@ def _prepare_node() -> None:
     node_environment(NEST, _NEST_SOURCES, ["npm", "run", "--silent", "build"])
 
 
-def _check_project() -> None:
-    script = "import nestpy_core, nestpy_http, granian, uvloop"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1]
-        raise SetupError(f"nestpy-http is not importable by {Path(sys.executable).name}: {last}")
+def _prepare_project() -> None:
+    project_environment(OWN_PYTHON, "nestpy-core", "nestpy-http")
 
 
 def _stamped(environment: Path, key: str) -> bool:

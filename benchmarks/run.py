@@ -23,7 +23,7 @@ import queues
 import rows
 import tool_calls
 from harness import contestants, features, load, machine, targets, workloads
-from harness.contestants import BASELINE, INSTALLED, PYTHON
+from harness.contestants import BASELINE, INSTALLED, OWN_PYTHON, PYTHON
 from harness.figures import Results
 from harness.processes import ServerError
 from harness.report import Report
@@ -80,7 +80,7 @@ def report(plan: Plan, results: Results, cores: machine.Cores, stolen: float) ->
         **machine.describe(),
         "stolen by the hypervisor during the run": f"{stolen:.1%}",
         "Python of the peers": machine.python_version(PYTHON),
-        "Python of NestPy": machine.python_version(Path(sys.executable)),
+        "Python of NestPy": machine.python_version(OWN_PYTHON),
         "1,024 turns of a loop in Python": f"{machine.loop_microseconds(PYTHON, cores.server):.1f} µs",
         "largest spread of raw RSGI's CPU over the rounds": _spread(results, plan),
     }

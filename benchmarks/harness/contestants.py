@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from harness.processes import Server, clean_environment, free_port
 BENCHMARKS = Path(__file__).resolve().parent.parent
 INSTALLED = BENCHMARKS.parent / ".bench"
 PYTHON = INSTALLED / "python" / "bin" / "python"
+OWN_PYTHON = INSTALLED / "nestpy" / "bin" / "python"
 NEST = INSTALLED / "nestjs"
 
 BASELINE = "rsgi"
@@ -24,7 +24,7 @@ class Contestant:
     """One application under one server.
 
     Attributes:
-        needs: which environment of `peers.py` it runs in: `python`, `node`, or `project` for this repository's own.
+        needs: which environment of `peers.py` it runs in: `python`, `node`, or `project` for NestPy alone.
         framework: a Python framework, counted for the target "best Python framework peer".
         application: the directory of its sources; by default that of its name.
         distributions: what the report names with versions.
@@ -67,7 +67,7 @@ def _nest(adapter: str) -> Callable[[int], Sequence[str]]:
 
 
 def _nestpy(port: int) -> Sequence[str]:
-    return [sys.executable, "main.py"]
+    return [str(OWN_PYTHON), "main.py"]
 
 
 _RAW = ("granian", "uvloop", "msgspec")
