@@ -50,9 +50,10 @@ seen.broken = await failure(client, "subscription { broken }");
 seen.together = (
   await Promise.all([...Array(50).keys()].map((to) => all(client, "subscription C($to: Int!) { count(to: $to) }", { to })))
 ).map((one) => one.length);
-while (!seen.pong) {
-  await some(client, "subscription { endless }", 1);
-}
+const open = client.iterate({ query: "subscription { endless }" });
+await open.next();
+while (!seen.pong) await new Promise((resolve) => setTimeout(resolve, 10));
+await open.return();
 await client.dispose();
 while (closings.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
 seen.closings = [...new Set(closings)];
