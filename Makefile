@@ -3,7 +3,7 @@
 PYTHON ?= python3
 APP ?= $(if $(wildcard examples/api/main.py),api,app)
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 HATCH := .hatch/bin/hatch
 BIN := .venv/bin
