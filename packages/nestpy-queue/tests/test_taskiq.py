@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from taskiq import AckableMessage, AsyncBroker, SmartRetryMiddleware
+from taskiq_redis import RedisAsyncResultBackend
 
 from nestpy_queue import TaskiqBroker, TaskiqReceiver
 from nestpy_queue._redis import RedisStore
@@ -64,6 +65,20 @@ async def test_tasks_sent_before_the_first_worker_run_and_leave_nothing_behind(m
     counts = await producer.store.counts("taskiq")
     assert (counts.waiting, counts.done, counts.workers) == (0, 10, 0)
     await producer.shutdown()
+
+
+async def test_results_are_kept_where_taskiq_redis_keeps_them(make_store: MakeStore, redis_url: str) -> None:
+    results: RedisAsyncResultBackend[int] = RedisAsyncResultBackend(redis_url, result_ex_time=60)
+    broker = TaskiqBroker(make_store()).with_result_backend(results)
+
+    @broker.task("triple")
+    async def triple(number: int) -> int:
+        return number * 3
+
+    async with listening(broker):
+        task = await triple.kiq(14)
+        result = await task.wait_result(timeout=20)
+    assert (result.is_err, result.return_value) == (False, 42)
 
 
 async def test_retry_delays_are_kept(make_store: MakeStore) -> None:
