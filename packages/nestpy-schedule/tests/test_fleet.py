@@ -393,19 +393,20 @@ async def test_an_app_that_stops_while_many_are_due_runs_whatever_it_has_claimed
     ran: set[tuple[str, datetime]] = set()
 
     def one(number: int) -> Any:
-        @cron("* * * * * *", name=f"job-{number}")
+        @cron("* * * * * *", name=f"job-{number}", overlap="allow")  # else a slow second may skip what it has claimed
         async def run(self: object, tick: Tick) -> None:
             ran.add((tick.name, tick.due))
 
         return run
 
     jobs = scheduled(type("Jobs", (), {f"run_{number}": one(number) for number in range(200)}))
+    await asyncio.sleep(1.05 - time.time() % 1)  # all of them shall have their first occurrence in the same second
     async with running(jobs, settings={"url": redis_url}):
         while not ran:
             await asyncio.sleep(0.001)
     async with Redis.from_url(redis_url, decode_responses=True) as client:
         claimed = await client.keys("*:due:*")
-    assert len(ran) >= 200
+    assert len(ran) > 1
     assert set(claimed) == {f"nestpy:schedule:{{{name}}}:due:{round(due.timestamp() * 1_000_000)}" for name, due in ran}
 
 
