@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ._graph import Binding, Graph
 from ._handler import Handler
@@ -16,22 +16,8 @@ def frontier(starts: Iterable[Binding]) -> tuple[list[Binding], list[Binding]]:
 
     It is what `reachable` yields, up to the request-scoped providers, which several calls have in common.
     """
-    own: list[Binding] = []
-    shared: list[Binding] = []
-    seen: set[int] = set()
-    queue = list(starts)
-    while queue:
-        binding = queue.pop()
-        if id(binding) in seen:
-            continue
-        seen.add(id(binding))
-        if is_shared(binding):
-            shared.append(binding)
-            continue
-        own.append(binding)
-        if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
-            queue.extend(target for _, target in binding.dependencies())
-    return own, shared
+    met = list(_walk(starts, is_shared))
+    return [one for one in met if not is_shared(one)], [one for one in met if is_shared(one)]
 
 
 def is_shared(binding: Binding) -> bool:
@@ -41,6 +27,11 @@ def is_shared(binding: Binding) -> bool:
 
 def reachable(starts: Iterable[Binding]) -> Iterator[Binding]:
     """Yield everything that is built anew for a call that needs *starts*; singletons are not entered."""
+    return _walk(starts)
+
+
+def _walk(starts: Iterable[Binding], ends: Callable[[Binding], bool] | None = None) -> Iterator[Binding]:
+    """Yield what is reached, each once; neither singletons are entered nor what *ends* says."""
     seen: set[int] = set()
     queue = list(starts)
     while queue:
@@ -49,6 +40,8 @@ def reachable(starts: Iterable[Binding]) -> Iterator[Binding]:
             continue
         seen.add(id(binding))
         yield binding
+        if ends is not None and ends(binding):
+            continue
         if binding.scope is not Scope.SINGLETON or binding.kind == "existing":
             queue.extend(target for _, target in binding.dependencies())
 
