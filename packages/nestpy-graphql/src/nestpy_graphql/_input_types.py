@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from types import NoneType
 from typing import Annotated, Any, get_origin
 
 import msgspec
@@ -25,7 +24,7 @@ from ._enumerations import Enumeration, check_decodable
 from ._known_types import KnownTypes, checked_fields, item_of, nullable_type
 from ._naming import description_of, type_name
 from ._scalars import Scalar
-from ._shapes import ShapeField, is_data_class, members_of, without_metadata
+from ._shapes import ShapeField, is_data_class, known_members, without_metadata
 from .errors import TypeMappingError
 
 
@@ -46,9 +45,7 @@ class InputTypes(KnownTypes):
         Raises:
             TypeMappingError: GraphQL has no type for it.
         """
-        bare = without_metadata(hint)
-        members = [one for one in members_of(bare) if one not in (None, NoneType, msgspec.UnsetType)]
-        nullable = len(members) < len(members_of(bare))
+        members, nullable = known_members(without_metadata(hint))
         if len(members) != 1:
             raise TypeMappingError(
                 f"`{label}` is `{name_of(hint)}`, and GraphQL has no unions of arguments.",

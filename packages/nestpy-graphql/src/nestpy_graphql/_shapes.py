@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from types import UnionType
+from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
@@ -77,6 +77,13 @@ def is_union(hint: Any) -> bool:  # any annotation
 def members_of(hint: Any) -> list[Any]:  # any annotation
     """Return the members of a union, or the annotation alone."""
     return list(get_args(hint)) if is_union(hint) else [hint]
+
+
+def known_members(hint: Any) -> tuple[list[Any], bool]:  # any annotation
+    """Return the types that an annotation admits, and whether it also admits None or that nothing is given."""
+    members = members_of(hint)
+    known = [one for one in members if one not in (None, NoneType, msgspec.UnsetType)]
+    return known, len(known) < len(members)
 
 
 def is_data_class(hint: Any) -> bool:  # any annotation

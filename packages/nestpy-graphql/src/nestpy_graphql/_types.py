@@ -31,6 +31,7 @@ from ._scalars import Scalar
 from ._shapes import (
     ShapeField,
     is_data_class,
+    known_members,
     members_of,
     metadata_of,
     without_metadata,
@@ -71,9 +72,7 @@ class Types(InputTypes):
             TypeMappingError: GraphQL has no type for it.
         """
         options = next((one for one in metadata_of(hint) if isinstance(one, TypeOptions)), None)
-        bare = without_metadata(hint)
-        members = [one for one in members_of(bare) if one not in (None, NoneType, msgspec.UnsetType)]
-        nullable = len(members) < len(members_of(bare)) or bare in (None, NoneType)
+        members, nullable = known_members(without_metadata(hint))
         found = self._outputs(members, hint, options, label)
         return found if nullable else GraphQLNonNull(found)
 
