@@ -63,30 +63,27 @@ def _prepare_python() -> None:
 
 def python_environment(python: Path, requirements: Path) -> None:
     """Make the environment of an interpreter, unless it has these requirements already."""
-    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
-    environment = python.parent.parent
-    if _stamped(environment, key):
-        return
-    print(f"Installing the Python contestants of {requirements.name} …", file=sys.stderr, flush=True)
-    shutil.rmtree(environment, ignore_errors=True)
-    _run([sys.executable, "-m", "venv", str(environment)])
-    _run([str(python), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)])
-    _stamp(environment, key)
+    title = f"the Python contestants of {requirements.name}"
+    _virtual_environment(python, title, requirements.read_bytes(), ["--requirement", str(requirements)])
 
 
 def project_environment(python: Path, *names: str) -> None:
     """Make an environment of distributions of this project, as they stand, what these need, and nothing else."""
     places = [BENCHMARKS.parent / "packages" / name for name in names]
     declared = b"".join((place / "pyproject.toml").read_bytes() for place in places)
+    editable = [part for place in places for part in ("--editable", str(place))]
+    _virtual_environment(python, ", ".join(names), declared, editable)
+
+
+def _virtual_environment(python: Path, title: str, declared: bytes, wanted: Sequence[str]) -> None:
     key = hashlib.sha256(declared + sys.version.encode()).hexdigest()
     environment = python.parent.parent
     if _stamped(environment, key):
         return
-    print(f"Installing {', '.join(names)} …", file=sys.stderr, flush=True)
+    print(f"Installing {title} …", file=sys.stderr, flush=True)
     shutil.rmtree(environment, ignore_errors=True)
     _run([sys.executable, "-m", "venv", str(environment)])
-    editable = [part for place in places for part in ("--editable", str(place))]
-    _run([str(python), "-m", "pip", "install", "--quiet", *editable])
+    _run([str(python), "-m", "pip", "install", "--quiet", *wanted])
     _stamp(environment, key)
 
 
