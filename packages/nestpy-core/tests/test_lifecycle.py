@@ -1,5 +1,9 @@
 """Hooks run in phases, in order of need; the start is strict, the shutdown exhaustive."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
 import anyio
 import pytest
 from line_edge import QUIET, Line, LinePlugin, app_of, calling, edge_of, on_line, problem, started, station
@@ -156,6 +160,79 @@ async def test_a_hook_that_hangs_is_left_behind(caplog):
     assert "Hanging.hang did not end within 0.01 s in on_module_destroy" in caplog.text
 
 
+async def test_clean_ups_that_hang_are_left_behind_one_by_one_and_the_others_run(caplog):
+    log = []
+
+    def hanging(label):
+        async def hang() -> AsyncIterator[str]:
+            try:
+                yield label
+                await anyio.sleep_forever()
+            finally:
+                log.append(label)
+
+        return provide(Annotated[str, label], use_factory=hang)
+
+    async def quick() -> AsyncIterator[int]:
+        yield 1
+        log.append("quick")
+
+    limits = {"NESTPY_APP__SHUTDOWN_TIMEOUT": "0.01"}
+    providers = [hanging("one"), hanging("two"), provide(int, use_factory=quick)]
+    async with started(*providers, environ={**QUIET, **limits}):
+        pass
+    assert sorted(log) == ["one", "quick", "two"]
+    assert caplog.text.count("hang did not end in time") == 2
+
+
+async def ended():
+    """Raise what awaiting a task of one's own raises when that was cancelled."""
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+async def test_a_task_that_a_hook_or_a_clean_up_ends_and_awaits_cancels_nothing_else(caplog):
+    log = []
+
+    @injectable
+    class Ending:
+        @on_module_destroy
+        async def end(self) -> None:
+            await ended()
+
+    async def ending() -> AsyncIterator[int]:
+        yield 1
+        await ended()
+
+    async def last() -> AsyncIterator[str]:
+        yield "last"
+        log.append("last left")
+
+    app = app_of(Slow, Ending, hooked("Ant", log), provide(int, use_factory=ending), provide(str, use_factory=last))
+    edge_of(app).finish = ended
+    async with app.create_context():
+        log.clear()
+    assert log == ["Ant destroy", "Ant before", "Ant shutdown", "last left"]
+    assert [line.partition(" failed")[0] for line in caplog.messages] == [
+        "edge line",
+        "Ending.end",
+        "the clean-up of ending",
+    ]
+
+
+async def test_a_task_that_an_init_hook_ends_and_awaits_fails_the_start():
+    @injectable
+    class Ending:
+        @on_module_init
+        async def end(self) -> None:
+            await ended()
+
+    with pytest.raises(StartError, match=r"`Ending.end` failed in `on_module_init`: CancelledError"):
+        async with started(Ending):
+            pytest.fail("it started")
+
+
 def test_a_hook_of_what_does_not_live_long_enough_is_a_problem():
     @injectable(scope=Scope.REQUEST)
     class Session:
@@ -267,6 +344,76 @@ async def test_the_first_failing_transport_ends_the_others_and_is_the_result(cap
     await run()
     assert isinstance(run.failure, OSError)
     assert run.stopping.is_set()
+
+
+async def test_a_transport_that_ends_and_awaits_a_task_has_failed():
+    class Ending:
+        name = "ending"
+
+        async def serve(self, serving) -> None:
+            serving.ready()
+            await ended()
+
+    run = app_of(Slow)._new_run([Ending()])
+    await run()
+    assert isinstance(run.failure, asyncio.CancelledError)
+
+
+async def test_a_transport_that_is_cancelled_may_clean_up_until_the_deadline_and_not_beyond():
+    log = []
+
+    class Stubborn:
+        name = "stubborn"
+
+        async def serve(self, serving) -> None:
+            serving.ready()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                await anyio.sleep(0)
+                log.append("cleaned up")
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    log.append("cut off")
+
+    limits = {"NESTPY_APP__FINISH_TIMEOUT": "0.01", "NESTPY_APP__SHUTDOWN_TIMEOUT": "0.02"}
+    run = app_of(hooked("Ant", log), environ={**QUIET, **limits})._new_run([Stubborn()])
+    run.drain()
+    await run()
+    assert [line for line in log if not line.startswith("Ant")] == ["cleaned up", "cut off"]
+    assert log[-1] == "Ant shutdown"
+    assert run.failure is None
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_what_is_being_started_cleans_up_when_the_start_is_given_up(times):
+    log = []
+    leave = anyio.Event()
+
+    async def connect() -> str:
+        log.append("connecting")
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log.append("disconnecting")
+            await leave.wait()
+            log.append("disconnected")
+        return "never"
+
+    run = app_of(provide(str, use_factory=connect))._new_run([])
+    task = asyncio.create_task(run())
+    while not log:
+        await anyio.sleep(0)
+    run.drain()
+    while len(log) == 1:
+        await anyio.sleep(0)
+    for _ in range(times - 1):
+        run.drain()
+    leave.set()
+    await task
+    assert log == ["connecting", "disconnecting", "disconnected"]
+    assert run.failure is None
 
 
 async def test_a_start_can_be_given_up():

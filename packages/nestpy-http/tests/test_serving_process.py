@@ -219,6 +219,14 @@ async def test_two_apps_on_one_loop_drain_apart(listening, ask):
         assert (await answer(slow))[1] == b"finished"
 
 
+def test_an_app_that_serves_has_loaded_no_backend_of_anyio(start_server):
+    served = start_server()
+    served.until(served.accepts)
+    assert served.get("/loaded?name=nestpy_http._engine").json() is True
+    assert served.get("/loaded?name=anyio._backends._asyncio").json() is False
+    assert served.end() == 0
+
+
 @pytest.mark.parametrize("path", ["/thread", "/block"], ids=["hung thread", "blocked loop"])
 def test_loop_is_uvloop_and_nothing_that_hangs_holds_the_process(start_server, path):
     served = start_server(NESTPY_APP__SHUTDOWN_TIMEOUT="0.2", NESTPY_APP__FINISH_TIMEOUT="0.1")

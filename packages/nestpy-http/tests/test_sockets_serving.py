@@ -109,8 +109,13 @@ def test_a_signal_closes_every_socket_with_1001_and_the_app_ends_with_0(serve, w
     assert served.program.output.count("closed 1001") == 20
 
 
-def test_what_outlives_the_drain_is_answered_with_503_as_over_rsgi(serve):
-    served = serve(NESTPY_APP__FINISH_TIMEOUT="0.5", NESTPY_HTTP__REQUEST_TIMEOUT="0")
+@pytest.mark.parametrize("socket", [False, True], ids=["a request", "a request and a conversation"])
+def test_what_outlives_the_drain_is_answered_with_503_as_over_rsgi(serve, socket):
+    served = serve(
+        NESTPY_APP__FINISH_TIMEOUT="0.5", NESTPY_APP__SHUTDOWN_TIMEOUT="100", NESTPY_HTTP__REQUEST_TIMEOUT="0"
+    )
+    if socket:
+        served.open("/talk/stays")
     found = []
     asking = threading.Thread(target=lambda: found.append(served.get("/talk/slow").status_code), daemon=True)
     asking.start()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
+from ._cancellation import is_cancelled
 from ._names import name_of
 
 logger = logging.getLogger("nestpy.lifecycle")
 
 T = TypeVar("T")
+
+Manager: TypeAlias = AbstractContextManager[Any] | AbstractAsyncContextManager[Any]
 
 
 class CleanUp:
@@ -30,7 +34,7 @@ class CleanUp:
 
     def __init__(self) -> None:
         self.failure: BaseException | None = None
-        self._entered: list[AbstractContextManager[Any] | AbstractAsyncContextManager[Any]] = []
+        self._entered: list[Manager] = []
 
     async def enter_async_context(self, manager: AbstractAsyncContextManager[T]) -> T:
         """Enter, to be left at the end."""
@@ -44,22 +48,38 @@ class CleanUp:
         self._entered.append(manager)
         return value
 
-    async def close(self) -> None:
-        """Leave everything, last entered first."""
+    async def close(self, until: float | None = None) -> None:
+        """Leave everything, last entered first.
+
+        Args:
+            until: the loop's time from which on nothing may wait any more; None lets everything take its time.
+        """
         cancelled: BaseException | None = None
         while self._entered:
             manager = self._entered.pop()
             try:
-                await self._leave(manager)
-            except Exception as raised:
-                if raised is not self.failure:
-                    logger.exception("the clean-up of %s failed", name_of(getattr(manager, "gen", type(manager))))
+                await (self._leave(manager) if until is None else self._leave_until(until, manager))
+            except (Exception, asyncio.CancelledError) as raised:
+                if is_cancelled(raised):
+                    cancelled = raised
+                elif raised is not self.failure:
+                    logger.exception("the clean-up of %s failed", _label(manager))
             except BaseException as raised:  # noqa: BLE001  # raised again below, once all have been left
                 cancelled = raised
         if cancelled is not None:
             raise cancelled
 
-    async def _leave(self, manager: AbstractContextManager[Any] | AbstractAsyncContextManager[Any]) -> None:
+    async def _leave_until(self, until: float, manager: Manager) -> None:
+        limit = asyncio.timeout_at(until)
+        try:
+            async with limit:
+                await self._leave(manager)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            logger.error("the clean-up of %s did not end in time", _label(manager))  # noqa: TRY400  # no traceback: the time is the message
+
+    async def _leave(self, manager: Manager) -> None:
         failure = self.failure
         kind, trace = (None, None) if failure is None else (type(failure), failure.__traceback__)
         try:
@@ -86,3 +106,7 @@ class CleanUp:
             # Its traceback holds the frame that holds this object: what stands there, a connection for one, would
             # stay until the collector finds the circle.
             self.failure = None
+
+
+def _label(manager: Manager) -> str:
+    return name_of(getattr(manager, "gen", type(manager)))

@@ -36,10 +36,10 @@ class Container:
         for binding in build_order(self.graph):
             await builder.build(binding)
 
-    async def close(self) -> None:
-        """Run the clean-up of every factory, in reverse order of building, all of them."""
+    async def close(self, until: float) -> None:
+        """Run the clean-up of every factory, in reverse order of building, all of them; none waits beyond *until*."""
         self.instances = {}
-        await self._stack.close()
+        await self._stack.close(until)
 
     def instance(self, binding: Binding) -> Any:
         """Return the instance of a singleton binding."""

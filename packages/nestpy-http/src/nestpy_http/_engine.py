@@ -90,19 +90,14 @@ class Engine:
         for server in self._servers:
             server.stop()  # type: ignore[no-untyped-call]  # granian's own
 
-    async def stop(self, answers: Answers) -> None:
-        """Stop and wait for what runs; cancelled, end that with 503 where nothing was sent."""
-        self.ask_to_stop()
-        try:
-            await asyncio.wait({self.ended})
-        except asyncio.CancelledError:
-            for task, protocol in self._running():
-                with contextlib.suppress(RuntimeError):  # an answer has begun, or the client has gone
-                    answers.refuse(protocol, ServiceUnavailableError("The server is stopping"))
-                task.cancel()
-            for server in self._servers:
-                server.cancel()
-            raise
+    def cut(self, answers: Answers) -> None:
+        """Cancel what runs, with 503 where nothing was sent."""
+        for task, protocol in self._running():
+            with contextlib.suppress(RuntimeError):  # an answer has begun, or the client has gone
+                answers.refuse(protocol, ServiceUnavailableError("The server is stopping"))
+            task.cancel()
+        for server in self._servers:
+            server.cancel()
 
     def _running(self) -> Iterator[tuple[asyncio.Task[Any], Any]]:
         """Yield the task and the protocol of each request, read from granian's own coroutine.

@@ -7,8 +7,6 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-import anyio
-
 from nestpy_core import Serving
 from nestpy_core.errors import ConfigurationError, NestPyError
 
@@ -69,13 +67,16 @@ class HttpServer:
             logger.info("listening on %s", url_of(listener, tls=files is not None))
             serving.ready()
             await self._until_stopping(serving, listener, config, files, pair)
+        except asyncio.CancelledError:
+            self._cut()
+            raise
         finally:
             listener.close()
             self._listener = None
             try:
-                await self._end_sockets()
+                await self._finish()
             finally:
-                await self._stop_engines()
+                self._engines = []
                 self._edge.closers.clear()
 
     def _check_late(self, config: HttpConfig) -> None:
@@ -119,8 +120,8 @@ class HttpServer:
         """Look at the files now and then; a new pair gets a new server on the same socket."""
         seen: Pair | None = None
         while True:
-            await anyio.sleep(config.tls_reload)
-            found, seen = await anyio.to_thread.run_sync(files.renewed, pair, seen)
+            await asyncio.sleep(config.tls_reload)
+            found, seen = await asyncio.to_thread(files.renewed, pair, seen)
             if found is None:
                 continue
             try:
@@ -136,21 +137,29 @@ class HttpServer:
 
     # -- the end
 
-    async def _end_sockets(self) -> None:
-        """Close the WebSockets before the server stops: granian writes a close frame when the handler has ended."""
-        if self._edge.open_sockets is not None:
-            await self._edge.open_sockets.end_all()
-
-    async def _stop_engines(self) -> None:
-        """Wait for running requests; at the deadline cancel them, and see them clean up before providers do."""
-        ended = {engine.ended for engine in self._engines}
+    async def _finish(self) -> None:
+        """Wait for sockets and running requests; cancelled at the deadline, see these clean up before providers do."""
         try:
-            await asyncio.gather(*(engine.stop(self._edge.answers) for engine in self._engines))
-        finally:
-            self._engines = []
-            if ended:
-                with anyio.CancelScope(shield=True):
-                    await asyncio.wait(ended, timeout=1)
+            if self._edge.open_sockets is not None:
+                # Before the server stops: granian writes a close frame when the handler has ended.
+                await self._edge.open_sockets.end_all()
+            for engine in self._engines:
+                engine.ask_to_stop()
+            await self._ended()
+        except asyncio.CancelledError:
+            self._cut()
+            await self._ended(timeout=1)
+            raise
+
+    def _cut(self) -> None:
+        for engine in self._engines:
+            engine.ask_to_stop()
+            engine.cut(self._edge.answers)
+
+    async def _ended(self, timeout: float | None = None) -> None:
+        ended = {engine.ended for engine in self._engines}
+        if ended:
+            await asyncio.wait(ended, timeout=timeout)
 
 
 def _tls_files(config: HttpConfig) -> TlsFiles | None:

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import sys
 import time
 
 import anyio
@@ -73,6 +74,10 @@ class Controller:
     @get("/loop")
     async def loop(self) -> str:
         return type(asyncio.get_running_loop()).__module__
+
+    @get("/loaded")
+    async def loaded(self, name: Query[str]) -> bool:
+        return name in sys.modules
 
     @get("/slow")
     async def slow(self, seconds: Query[float] = 1.0) -> str:

@@ -31,6 +31,11 @@ class Talk:
                 await socket.send(message)
         print(f"closed {socket.close_code}", flush=True)  # noqa: T201
 
+    @websocket("/stays")
+    async def stays(self, socket: WebSocket):
+        await socket.accept()
+        await asyncio.sleep(60)
+
     @websocket("/refused")
     async def refused(self, socket: WebSocket):
         raise UnauthorizedError("who are you?")
