@@ -55,6 +55,14 @@ def fields_in(condition: Any) -> frozenset[str]:
     return frozenset().union(*map(fields_in, getattr(condition, "conditions", ())))
 
 
+def leads_on(condition: Any) -> bool:
+    """Say whether a condition reads fields of other entities, through those that refer to them."""
+    if isinstance(condition, Compare):
+        return "." in condition.field
+    inner = (condition.condition,) if isinstance(condition, Not) else getattr(condition, "conditions", ())
+    return any(map(leads_on, inner))
+
+
 def _compare(condition: Compare, entity: Entity, statement: Statement) -> str:
     sql, field = _path(condition.field, entity, statement)
     value, operator = condition.value, condition.operator

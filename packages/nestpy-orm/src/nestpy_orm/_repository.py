@@ -230,20 +230,20 @@ class Repository(Batched[T]):
         wanted = stamped(known, {**values_of(given), **values}, created=True)
         self._check_fields("create", {**values_of(given), **values}, known.cls)
         stored = known.new_values(wanted)
-        condition = self._condition("create")
+        condition, reading = self._condition("create"), self._reading()
         statement = Statement(self._dialect)
         columns = ", ".join(f'"{known.fields[name].column}"' for name in stored)
         marks = ", ".join(statement.value(value) for value in stored.values())
         body = f"({columns}) VALUES ({marks})" if stored else "DEFAULT VALUES"
-        sql = f"INSERT INTO {known.table} {body} RETURNING {known.columns}"
+        sql = f"INSERT INTO {known.table} {body} RETURNING {self._returned(reading, statement)}"
         if condition is EVERYTHING:
             row = (await self._database.fetch(sql, statement.arguments, write=True))[0]
-            return (await self._shown([known.load(row)]))[0]
+            return (await self._shown([self._written(row, reading)]))[0]
         sql += f", ({condition_sql(condition, known, statement)}) IS TRUE"
         async with self._database.transaction():
             row = (await self._database.fetch(sql, statement.arguments, write=True))[0]
             self._check_result(row[-1], "create")
-        return (await self._shown([known.load(row)]))[0]
+        return (await self._shown([self._written(row, reading)]))[0]
 
     async def update(
         self,
@@ -276,17 +276,19 @@ class Repository(Batched[T]):
         wanted = {**values_of(given), **values}
         self._check_fields("update", wanted, known.cls)
         changes = {field: known.field(field).stored(value) for field, value in stamped(known, wanted).items()}
+        reading = self._reading()
         if not changes:
-            return await self.get(key, action="update")
+            same = await self.get(key, action="update")
+            return same if reading is None else await self.find_one(key) or same
         condition = self._condition("update")
         moves = condition is not EVERYTHING and bool(fields_in(condition) & set(changes))
         if moves:
             async with self._database.transaction():
-                row = await self._changed(key, changes, condition, version, "update", moves=True)
+                row = await self._changed(key, changes, condition, version, "update", reading, moves=True)
                 self._check_result(row[-1], "update")
         else:
-            row = await self._changed(key, changes, condition, version, "update")
-        return (await self._shown([known.load(row)]))[0]
+            row = await self._changed(key, changes, condition, version, "update", reading)
+        return (await self._shown([self._written(row, reading)]))[0]
 
     async def delete(self, key: Any, /, *, version: int | None = None) -> None:
         """Delete one row, or mark it where the entity is deleted softly.
@@ -318,6 +320,7 @@ class Repository(Batched[T]):
         condition: Any,
         version: int | None,
         action: str,
+        reading: Any = None,
         *,
         moves: bool = False,
     ) -> Sequence[Any]:
@@ -327,7 +330,7 @@ class Repository(Batched[T]):
             column = known.field(known.exposure.version)
             listed.append(f'"{column.column}" = {column.sql} + 1')
         where = conjunction(self._target(key, condition, version, statement))
-        sql = f"UPDATE {known.table} SET {', '.join(listed)}{where} RETURNING {known.columns}"
+        sql = f"UPDATE {known.table} SET {', '.join(listed)}{where} RETURNING {self._returned(reading, statement)}"
         if moves:
             sql += f", ({condition_sql(condition, known, statement)}) IS TRUE"
         rows = await self._database.fetch(sql, statement.arguments, write=True)

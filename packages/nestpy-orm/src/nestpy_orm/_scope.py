@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 from piccolo.table import Table
 
 from nestpy_core import Ability, AbilitySource, All, Denial, DenialKind, Page
-from nestpy_core.errors import DeniedError
+from nestpy_core.errors import DeniedError, NestPyError
 
-from ._condition import condition_sql
+from ._condition import condition_sql, leads_on
 from ._cursor import Cursors
 from ._database import Database
 from ._entity import Entity, entity_of
@@ -65,6 +65,27 @@ class Scoped(Generic[T]):
         if ability is not None:
             ability.vouch(action, items)
         return items
+
+    def _reading(self) -> Any:
+        """Return the condition for reading where the fields of a written row alone do not tell whether it holds."""
+        try:
+            condition = self._condition("read")
+        except NestPyError:  # no query can carry it: the row is asked
+            return None
+        return condition if leads_on(condition) else None
+
+    def _returned(self, reading: Any, statement: Statement) -> str:
+        """Return the columns that a write gives back, with *reading* as one more."""
+        columns = self._entity.columns
+        return columns if reading is None else f"{columns}, ({condition_sql(reading, self._entity, statement)}) IS TRUE"
+
+    def _written(self, row: Sequence[Any], reading: Any) -> T:
+        """Return the instance of a row of `_returned`, which may be shown where *reading* holds for it."""
+        item: T = self._entity.load(row)
+        ability = None if reading is None else self._ability()
+        if ability is not None and row[len(self._entity.fields)]:
+            ability.vouch("read", [item])
+        return item
 
     async def _shown(self, items: list[T]) -> list[T]:
         """Read what the shown relations of rows refer to, as far as the actor may read it: one query for each."""
