@@ -284,10 +284,10 @@ class Repository(Batched[T]):
         moves = condition is not EVERYTHING and bool(fields_in(condition) & set(changes))
         if moves:
             async with self._database.transaction():
-                row = await self._changed(key, changes, condition, version, "update", reading, moves=True)
+                row = await self._changed(key, changes, condition, version, "update", reading=reading, moves=True)
                 self._check_result(row[-1], "update")
         else:
-            row = await self._changed(key, changes, condition, version, "update", reading)
+            row = await self._changed(key, changes, condition, version, "update", reading=reading)
         return (await self._shown([self._written(row, reading)]))[0]
 
     async def delete(self, key: Any, /, *, version: int | None = None) -> None:
@@ -320,8 +320,8 @@ class Repository(Batched[T]):
         condition: Any,
         version: int | None,
         action: str,
-        reading: Any = None,
         *,
+        reading: Any = None,
         moves: bool = False,
     ) -> Sequence[Any]:
         known, statement = self._entity, Statement(self._dialect)
