@@ -188,7 +188,9 @@ async def test_the_source_of_a_guarded_request_scoped_handler_can_be_read():
         "        else:\n"
         "            result = _refused(verdict)\n"
         "        line.answer = result\n"
-        "    except Exception as error:\n"
+        "    except _raised as error:\n"
+        "        if (error := _own_failure(error)) is None:\n"
+        "            raise\n"
         "        line.answer = _Failed(type(error).__name__)\n"
     )
 

@@ -12,6 +12,7 @@ from nestpy_core import (
     DefinitionError,
     Scope,
     StartError,
+    StrayCancellationError,
     before_application_shutdown,
     injectable,
     on_application_bootstrap,
@@ -228,7 +229,7 @@ async def test_a_task_that_an_init_hook_ends_and_awaits_fails_the_start():
         async def end(self) -> None:
             await ended()
 
-    with pytest.raises(StartError, match=r"`Ending.end` failed in `on_module_init`: CancelledError"):
+    with pytest.raises(StartError, match=r"`Ending.end` failed in `on_module_init`: StrayCancellationError: A task"):
         async with started(Ending):
             pytest.fail("it started")
 
@@ -356,7 +357,7 @@ async def test_a_transport_that_ends_and_awaits_a_task_has_failed():
 
     run = app_of(Slow)._new_run([Ending()])
     await run()
-    assert isinstance(run.failure, asyncio.CancelledError)
+    assert isinstance(run.failure, StrayCancellationError)
 
 
 async def test_a_transport_that_is_cancelled_may_clean_up_until_the_deadline_and_not_beyond():

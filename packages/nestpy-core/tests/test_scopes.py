@@ -252,7 +252,9 @@ async def test_an_unused_request_scope_costs_nothing_in_the_generated_code():
         "        _word = words[0]\n"
         "        result = await _handle(_word)\n"
         "        line.answer = result\n"
-        "    except Exception as error:\n"
+        "    except _raised as error:\n"
+        "        if (error := _own_failure(error)) is None:\n"
+        "            raise\n"
         "        line.answer = _Failed(type(error).__name__)\n"
     )
 

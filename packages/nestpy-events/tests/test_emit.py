@@ -1,12 +1,13 @@
 """What emitting calls, in which order, and what becomes of failures."""
 
+import asyncio
 import dataclasses
 import logging
 
 import msgspec
 import pytest
 
-from nestpy_core import StartError, injectable, on_module_init, provide
+from nestpy_core import StartError, StrayCancellationError, injectable, on_module_init, provide
 from nestpy_events import BusClosedError, EventBus, EventName, EventNameError, EventTypeError, listeners, on_event
 
 
@@ -133,6 +134,25 @@ async def test_a_listener_that_fails_stops_no_other_and_its_error_is_returned_an
     assert {record.levelno for record in records} == {logging.ERROR}
     assert str(records[0].exc_info[1]) == "disk full"
     assert "hunter2" not in "".join(record.getMessage() for record in records)
+
+
+async def test_a_listener_that_awaits_a_task_it_cancelled_stops_no_other(listening):
+    @listeners
+    class Stopping:
+        @on_event(UserCreated, priority=1)
+        async def stops(self, event: UserCreated) -> None:
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+        @on_event(UserCreated)
+        def fine(self, event: UserCreated) -> None:
+            seen.append("fine")
+
+    async with listening(Stopping) as bus:
+        failures = await bus.emit(UserCreated("hunter2"))
+    assert seen == ["fine"]
+    assert [type(failure) for failure in failures] == [StrayCancellationError]
 
 
 async def test_events_that_can_be_changed_are_copied_for_each_listener_and_frozen_ones_shared(listening):

@@ -288,7 +288,9 @@ def test_a_listener_without_layers_is_compiled_to_a_call(make_app):
         "    try:\n"
         "        result = await _handle(event)\n"
         "        return None\n"
-        "    except Exception as error:\n"
+        "    except _raised as error:\n"
+        "        if (error := _own_failure(error)) is None:\n"
+        "            raise\n"
         "        return _fail(error)\n"
     )
 

@@ -1,5 +1,6 @@
 """What clients are told when something fails: a code, where, and never the text of what nobody foresaw."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -33,6 +34,7 @@ FAILURES = {
     "violations": ViolationsError({"first_name.0": [{"code": "x", "message": "Wrong"}]}),
     "group": ExceptionGroup("canary", [ValueError("canary")]),
     "stop": StopAsyncIteration("canary"),
+    "cancelled": asyncio.CancelledError("canary"),
 }
 
 
@@ -81,6 +83,7 @@ async def app(app_of):
         ("server", "INTERNAL", "Internal server error"),
         ("group", "INTERNAL", "Internal server error"),
         ("stop", "INTERNAL", "Internal server error"),
+        ("cancelled", "INTERNAL", "Internal server error"),
         ("notFound", "NOT_FOUND", "No such item"),
         ("conflict", "CONFLICT", "Taken"),
         ("unauthorized", "UNAUTHENTICATED", "Who are you?"),

@@ -26,7 +26,9 @@ async def handle(scope, protocol, segments):
         try:
             result = await _handle()
             protocol.response_str(200, _headers, result)
-        except Exception as error:
+        except _raised as error:
+            if (error := _own_failure(error)) is None:
+                raise
             _fail(protocol, error)
     except _CancelledError:
         _why = _RunningRequests_ended(protocol)
@@ -55,7 +57,9 @@ async def handle(scope, protocol, segments):
                 raise _explain(_arguments, {'user_id': _raw_user_id, 'verbose': _raw_verbose}) from None
             result = await _handle(_arg_user_id, _arg_verbose)
             protocol.response_bytes(200, _headers, _encode(result))
-        except Exception as error:
+        except _raised as error:
+            if (error := _own_failure(error)) is None:
+                raise
             _fail(protocol, error)
     except _CancelledError:
         _why = _RunningRequests_ended(protocol)

@@ -1,5 +1,6 @@
 """Guards, interceptors, pipes and filters around HTTP handlers, as one order without exceptions."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -484,6 +485,24 @@ async def test_exception_of_any_layer_is_a_silent_500(place, outer, serving, cap
         assert (answer.status, answer.media_type) == (500, "application/problem+json")
         assert CANARY not in answer.text + repr(answer.headers)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_a_handler_that_awaits_a_task_it_cancelled_is_a_500_like_any_other_failure(serving, caplog):
+    @controller("/")
+    class StoppingController:
+        @get("/")
+        async def root(self) -> str:
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+            return "stopped"
+
+    async with serving(StoppingController) as http:
+        answer = await http.get("/")
+        assert (answer.status, answer.media_type) == (500, "application/problem+json")
+    assert [str(record.exc_info[1]).partition(".")[0] for record in caplog.records if record.exc_info] == [
+        "A task was awaited that somebody had cancelled"
+    ]
 
 
 @injectable

@@ -105,3 +105,24 @@ async def test_many_producers_that_send_the_same_keys_at_once_make_one_job_of_ea
     await asyncio.gather(*(send() for _ in range(8)))
     async with working(Sender, settings=shared_settings, imports=FEATURE, serve=False) as context:
         assert (await (await admin_of(context)).counts("work")).waiting == 20
+
+
+async def test_a_job_that_awaits_a_task_it_cancelled_has_failed_and_is_not_run_for_ever(
+    shared_settings: dict[str, Any],
+) -> None:
+    runs: list[int] = []
+
+    @processor("tries", retries=1, backoff=0.01)
+    class Tries:
+        @process()
+        async def attempt(self, job: Try) -> None:
+            runs.append(job.number)
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+    async with working(Tries, Producer, settings=shared_settings) as context:
+        job = await (await context.get(Producer)).tries.enqueue(Try(1))
+        found = await until_state(job.status, "dead")
+    assert str(found.reason).startswith("StrayCancellationError: A task was awaited that somebody had cancelled")
+    assert runs == [1, 1]

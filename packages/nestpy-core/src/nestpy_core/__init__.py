@@ -95,7 +95,8 @@ if TYPE_CHECKING:
         DomainError as DomainError, DuplicateProviderError as DuplicateProviderError, FailureKind as FailureKind,
         HandlerError as HandlerError, MissingProviderError as MissingProviderError, ModuleError as ModuleError,
         NestPyError as NestPyError, NotProvidedError as NotProvidedError, PluginError as PluginError,
-        PostureError as PostureError, Problem as Problem, ScopeError as ScopeError, StartError as StartError,
+        PostureError as PostureError, Problem as Problem, ScopeError as ScopeError, SectionError as SectionError,
+        StartError as StartError, StrayCancellationError as StrayCancellationError,
         UnresolvedHintError as UnresolvedHintError,
     )
 
@@ -113,15 +114,15 @@ __all__ = [
     "ParameterOptions", "ParseArray", "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID",
     "Pin", "Pipe", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Reading", "Record",
     "Reflector", "Relation", "RequestScope", "SchemaSupport", "Scope", "ScopeCode", "ScopeError", "Secret", "Section",
-    "Serving", "Settings", "Source", "StartError", "Token", "Trace", "Transport", "Trim", "UnitOfWork",
-    "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate", "ValidationPipe", "ViolationsError", "acting_as",
-    "after_commit", "apply_decorators", "attach_metadata", "before_application_shutdown", "blocking", "catch",
-    "check_layer", "check_url", "config", "current_actor", "current_trace", "declare_handler", "declare_host",
-    "detached_context", "dynamic", "extend_metadata", "failure_of", "failures_of", "from_context", "handler_of",
-    "hookimpl", "injectable", "load_app", "log_denial", "meta", "module", "name_of", "needs_of",
-    "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init", "outgoing_trace",
-    "provide", "provide_generic", "public", "reachable", "read_metadata", "running_unit", "setting", "text_failures_of",
-    "use_filters", "use_guards", "use_interceptors", "use_pipes",
+    "SectionError", "Serving", "Settings", "Source", "StartError", "StrayCancellationError", "Token", "Trace",
+    "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate",
+    "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators", "attach_metadata",
+    "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config", "current_actor",
+    "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic", "extend_metadata", "failure_of",
+    "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app", "log_denial", "meta", "module",
+    "name_of", "needs_of", "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init",
+    "outgoing_trace", "provide", "provide_generic", "public", "reachable", "read_metadata", "running_unit", "setting",
+    "text_failures_of", "use_filters", "use_guards", "use_interceptors", "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
@@ -180,7 +181,8 @@ _NAMES_OF_MODULES = {
     "errors": (
         "AccessError BootError ConfigurationError CycleError DefinitionError DeniedError DomainError "
         "DuplicateProviderError FailureKind HandlerError MissingProviderError ModuleError NestPyError NotProvidedError "
-        "PluginError PostureError Problem ScopeError StartError UnresolvedHintError"
+        "PluginError PostureError Problem ScopeError SectionError StartError StrayCancellationError "
+        "UnresolvedHintError"
     ),
 }
 _MODULE_OF_NAME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
-from ._cancellation import is_cancelled
+from ._cancellation import RAISED, own_failure
 from ._names import name_of
 
 logger = logging.getLogger("nestpy.lifecycle")
@@ -59,8 +59,8 @@ class CleanUp:
             manager = self._entered.pop()
             try:
                 await (self._leave(manager) if until is None else self._leave_until(until, manager))
-            except (Exception, asyncio.CancelledError) as raised:
-                if is_cancelled(raised):
+            except RAISED as raised:
+                if own_failure(raised) is None:
                     cancelled = raised
                 elif raised is not self.failure:
                     logger.exception("the clean-up of %s failed", _label(manager))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from ._calls import Call, CallKind
+from ._cancellation import RAISED, own_failure
 from ._clean_up import CleanUp
 from ._construct import Construction, owes_cleanup, reaches_context, settle
 from ._graph import Binding, Graph, LayerUse
@@ -130,12 +131,21 @@ class _Function:
         with self.out.block(head), self._observed(), self._around(), self._scoped():
             with self.out.block("try:"):
                 self._outermost()
-            with self.out.block("except Exception as error:"):
+            with self._failed_call():
                 if self.operations:
                     self.out.line("failure = error")
                 self._tell_scope()
                 self.code.failure(self.out, observed=bool(self.operations))
         return CompiledFunction(self.code.name, self.code.filename, self.out, codes)
+
+    @contextlib.contextmanager
+    def _failed_call(self) -> Iterator[None]:
+        """Write what begins the handling of a failure, which `error` then is; the end of the task itself is none."""
+        raised, own = self.out.constant(RAISED, "raised"), self.out.constant(own_failure, "own_failure")
+        with self.out.block(f"except {raised} as error:"):
+            with self.out.block(f"if (error := {own}(error)) is None:"):
+                self.out.line("raise")
+            yield
 
     # -- instruments and request scope
 
@@ -250,7 +260,7 @@ class _Function:
         if self.outer:
             with self.out.block("try:"):
                 self._verdict()
-            with self.out.block("except Exception as error:"):
+            with self._failed_call():
                 self.out.line("verdict = error")
         else:
             self._verdict()
@@ -275,7 +285,7 @@ class _Function:
         self.construction.write_shared(self._inner_needs(), _bindings(self.filters), self.out)
         with self.out.block("try:"), self.construction.nested():
             inside()
-        with self.out.block("except Exception as error:"), self.construction.nested():
+        with self._failed_call(), self.construction.nested():
             if not self.construction.has_context:
                 self.construction.write_context(self.out)
             self._tell_scope()

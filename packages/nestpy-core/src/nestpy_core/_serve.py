@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._app_config import AppConfig
-from ._cancellation import is_cancelled
+from ._cancellation import RAISED, own_failure
 from ._container import Container
 from ._lifecycle import STARTING, STOPPING, Phase, hooks_of
 from ._names import name_of
@@ -106,10 +106,8 @@ class Run:
                 await self._finish()
                 await self._shut_down(STOPPING, self._hosts)
                 await self._release()
-        except (Exception, asyncio.CancelledError) as error:
-            self.failure = self.failure or error  # whatever a user's code raised is the result of this run
-            if is_cancelled(error):
-                raise
+        except Exception as error:  # noqa: BLE001  # whatever a user's code raised is the result of this run
+            self.failure = self.failure or error
         except BaseException as error:
             self.failure = self.failure or error
             raise
@@ -172,12 +170,13 @@ class Run:
                 await _call(getattr(host, name))
             except ConfigurationError:
                 raise
-            except (Exception, asyncio.CancelledError) as error:
-                if is_cancelled(error):
+            except RAISED as error:
+                failure = own_failure(error)
+                if failure is None:
                     raise
                 raise StartError(
-                    f"`{name_of(type(host))}.{name}` failed in `{phase.value}`: {type(error).__name__}: {error}"
-                ) from error
+                    f"`{name_of(type(host))}.{name}` failed in `{phase.value}`: {type(failure).__name__}: {failure}"
+                ) from failure
         if phase is Phase.INIT:
             self._initialised.append(host)
 
@@ -208,11 +207,12 @@ class Run:
 
         try:
             await transport.serve(Serving(self.draining, self.stopping, mark_ready))
-        except (Exception, asyncio.CancelledError) as error:
-            if is_cancelled(error):
+        except RAISED as error:
+            failure = own_failure(error)
+            if failure is None:
                 raise
             logger.exception("transport %s failed", transport.name)
-            self.failure = self.failure or error
+            self.failure = self.failure or failure
             self.drain()
 
     def _check_ready(self) -> None:
@@ -255,8 +255,8 @@ class Run:
             try:
                 async with given:
                     await edge.finish()
-            except (Exception, asyncio.CancelledError) as error:
-                if is_cancelled(error):
+            except RAISED as error:
+                if own_failure(error) is None:
                     raise
                 if given.expired():
                     logger.warning("what edge %s still runs after %g s is cancelled", edge.name, timeout)
@@ -278,8 +278,8 @@ class Run:
         try:
             async with limit:
                 await _call(getattr(host, name))
-        except (Exception, asyncio.CancelledError) as error:
-            if is_cancelled(error):
+        except RAISED as error:
+            if own_failure(error) is None:
                 raise
             if limit.expired():
                 logger.error("%s did not end within %.3g s in %s", label, given, phase.value)  # noqa: TRY400  # no traceback: the time is the message

@@ -5,7 +5,9 @@ NestPyError
 ├── PluginError                              an installed plugin cannot be used
 ├── StartError                               a factory or an init hook failed while the app started
 ├── NotProvidedError (LookupError)           a script asked a context for something it cannot give
+├── SectionError (KeyError)                  a plugin read a configuration section that is not there
 ├── DeniedError (PermissionError)            the actor may not do this; edges answer as to a guard's refusal
+├── StrayCancellationError                   a call awaited a task of its own that was cancelled
 ├── DomainError                              the work cannot be done, for a reason that the caller may know
 ├── BootError (ExceptionGroup)               everything that is wrong with an application, at once
 └── Problem                                  one thing that is wrong with an application
@@ -50,7 +52,9 @@ __all__ = (
     "PostureError",
     "Problem",
     "ScopeError",
+    "SectionError",
     "StartError",
+    "StrayCancellationError",
     "UnresolvedHintError",
 )
 
@@ -73,6 +77,35 @@ class StartError(NestPyError):
 
 class NotProvidedError(NestPyError, LookupError):
     """A script asked a context for a token that the graph does not bind, or outside its scope."""
+
+
+class SectionError(NestPyError, KeyError):
+    """A plugin read a configuration section of the graph that is not there.
+
+    Raised by a hook because a setting is wrong, it stays out of the way of the report of that setting.
+
+    Attributes:
+        section: the configuration class.
+        wrong: whether its settings are wrong, which the boot's report says.
+    """
+
+    def __init__(self, section: type, sentence: str, *, wrong: bool = False) -> None:
+        super().__init__(sentence)
+        self.section = section
+        self.wrong = wrong
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class StrayCancellationError(NestPyError):
+    """What a call awaited was cancelled, and the call itself was not: it has failed like any other."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A task was awaited that somebody had cancelled.\n"
+            "Hint: suppress `asyncio.CancelledError` where you await a task that you cancelled"
+        )
 
 
 class DeniedError(NestPyError, PermissionError):
