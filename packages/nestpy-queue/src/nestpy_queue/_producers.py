@@ -10,7 +10,7 @@ import msgspec
 from nestpy_core import Batch, after_commit, current_actor, injectable, outgoing_trace, running_unit
 
 from ._actors import ActorCodec, carried
-from ._config import QueueConfig, url_of
+from ._config import QueueConfig
 from ._envelope import VERSION, Envelope, Seal, seal_of
 from ._relay import Relay
 from ._store import JobStore, Submission
@@ -48,11 +48,9 @@ class Producers:
     def sender(self, queue: str) -> Callable[[Submission], Awaitable[str]]:
         """Return what hands single jobs of a queue to the store, gathered, and answers with their ids.
 
-        Redis has the one timeout for a job's whole way, behind those before it too. What nobody waits for any more
-        is not sent, or an outage would pile it up.
+        What the store may take is the limit of a job's whole way, behind those before it too. What nobody waits for any
+        more is not sent, or an outage would pile it up.
         """
-        replicated = 1.5 if self.config.wait_replicas else 1.0  # what `RedisStore.submit` may take
-        limit = None if url_of(self.config) is None else self.config.timeout * replicated
 
         async def submit(sendings: Sequence[Sending]) -> Sequence[str]:
             wanted = [one.submission for one in sendings if not one.given_up]
@@ -65,7 +63,7 @@ class Producers:
         async def send(submission: Submission) -> str:
             sending = Sending(submission)
             try:
-                async with asyncio.timeout(limit):
+                async with asyncio.timeout(self.store.submit_within):
                     return await batch(sending)
             except TimeoutError as error:
                 raise StoreUnavailableError("Redis does not answer (TimeoutError)") from error

@@ -51,6 +51,10 @@ class RedisStore:
         keep: float = 3600.0,
     ) -> None:
         self.durability = ""
+        # The server waits for its replicas for half the time that any step may take and then says how many it has; the
+        # client gives it a whole step more to say so.
+        self._replicas_within = timeout / 2 if wait_replicas else 0.0
+        self.submit_within: float | None = timeout + self._replicas_within
         self._url = url
         self._prefix = prefix
         self._timeout = timeout
@@ -93,13 +97,11 @@ class RedisStore:
 
     async def _run_replicated(self, source: str, queue: str, *arguments: Any) -> Any:  # as `_run`
         # WAIT speaks of the writes of its own connection, so everything goes over one; the mark is a write even where
-        # the jobs are there already. The server waits for its replicas for half the time that any step may take
-        # and then says how many it has; the client gives it a whole step more to say so.
-        wait = self._timeout / 2
-        async with self._guarded(wait + self._timeout), self._waiter.pipeline(transaction=False) as pipe:
+        # the jobs are there already.
+        async with self._guarded(self.submit_within), self._waiter.pipeline(transaction=False) as pipe:
             pipe.set(self._key(queue, "replicated"), b"", px=1000)
             await self._script(source)(keys=[self._key(queue)], args=arguments, client=cast("Any", pipe))
-            pipe.wait(self._wait_replicas, max(1, int(wait * 1000)))
+            pipe.wait(self._wait_replicas, max(1, int(self._replicas_within * 1000)))
             _, answer, reached = await pipe.execute()
         if reached < self._wait_replicas:
             raise StoreUnavailableError(

@@ -30,6 +30,8 @@ class SqliteStore:
             power loss, none to a killed process.
     """
 
+    submit_within: float | None = None
+
     def __init__(self, path: str, *, keep: float = 3600.0, synchronous: str = "FULL") -> None:
         in_memory = path == tables.MEMORY
         self.durability = (

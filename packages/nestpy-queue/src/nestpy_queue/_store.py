@@ -148,6 +148,9 @@ class JobStore(Protocol):
     durability: str
     """One sentence on what a crash can cost."""
 
+    submit_within: float | None
+    """Seconds that `submit` takes at the most, before it fails; None where it waits for nobody else."""
+
     async def open(self) -> None:
         """Connect and look at what is promised."""
         ...
