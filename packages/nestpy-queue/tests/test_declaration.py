@@ -58,6 +58,17 @@ def test_a_type_of_job_has_one_owner() -> None:
     )
 
 
+def test_a_processor_and_a_feature_may_say_the_same() -> None:
+    @processor("audio")
+    class Audio:
+        @process(name="transcode")
+        async def transcode(self, job: Transcode) -> None: ...
+
+    app = app_of(Audio, Producer, settings=MEMORY, imports=(QueueModule.for_feature({Transcode: "audio"}),))
+    edge = next(edge for edge in app.edges if edge.name == "queue")
+    assert [entry.what for entry in edge.entries()] == ["audio transcode"]
+
+
 def test_a_queue_has_one_processor() -> None:
     @processor("audio")
     class Audio:
@@ -102,13 +113,38 @@ def test_a_handler_takes_one_job_of_a_class_of_its_own() -> None:
         @process()
         async def number(self, job: int) -> None: ...
 
+        @process()
+        async def unsaid(self, job) -> None: ...  # type: ignore[no-untyped-def]  # what is refused
+
+        @process()
+        async def either(self, job: Transcode | Publish) -> None: ...
+
     assert report(Audio) == (
         "`Audio.nothing` must take one job, and has 0 parameters that could be it.\n"
         "Hint: annotate one parameter with the class of the job; others take `RunningJob` or `Inject[…]`\n"
         "`Audio.several` must take one job, and has 2 parameters that could be it.\n"
         "Hint: annotate one parameter with the class of the job; others take `RunningJob` or `Inject[…]`\n"
         "The job of `Audio.number` is annotated `int`, which is no class of its own.\n"
-        "Hint: give the job a msgspec Struct or a dataclass: the class says which queue it belongs to"
+        "Hint: give the job a msgspec Struct or a dataclass: the class says which queue it belongs to\n"
+        "`Audio.unsaid` does not say of which class its job `job` is.\n"
+        "Hint: give the job a msgspec Struct or a dataclass: the class says which queue it belongs to\n"
+        "The job of `Audio.either` is annotated `Transcode | Publish`, which is no class of its own.\n"
+        "Hint: write a method for each of them"
+    )
+
+
+def test_two_methods_for_one_type_of_job_are_one_problem() -> None:
+    @processor("audio")
+    class Audio:
+        @process()
+        async def transcode(self, job: Transcode) -> None: ...
+
+        @process()
+        async def again(self, job: Transcode) -> None: ...
+
+    assert report(Audio) == (
+        "`Audio.transcode` and `Audio.again` both handle `Transcode`.\n"
+        "Hint: a type of job has one handler; make them one, or give one of them a job of its own class"
     )
 
 
@@ -121,8 +157,12 @@ def test_a_handler_takes_one_job_of_a_class_of_its_own() -> None:
         ({"retries": -1}, "`retries=-1` of `@processor` must be a whole number of at least 0"),
         ({"max_deaths": True}, "`max_deaths=True` of `@processor` must be a whole number of at least 1"),
         ({"timeout": 0}, "`timeout=0` of `@processor` must be more than 0 seconds, or None"),
+        ({"timeout": "5s"}, "`timeout=5s` of `@processor` must be more than 0 seconds, or None"),
         ({"rate": (0, 1)}, "`rate=(0, 1)` of `@processor` must be a number of jobs and a number of seconds"),
+        ({"rate": 100}, "`rate=100` of `@processor` must be a number of jobs and a number of seconds"),
+        ({"rate": ("10", 1)}, "`rate=('10', 1)` of `@processor` must be a number of jobs and a number of seconds"),
         ({"backoff": -1}, "`backoff` of `@processor` must not be negative, and is -1 to 300.0"),
+        ({"backoff": "exponential"}, "`backoff=exponential` of `@processor` must be seconds or a `Backoff`"),
     ],
 )
 def test_what_a_processor_cannot_be_is_refused_where_it_stands(options: dict[str, Any], text: str) -> None:
@@ -134,6 +174,23 @@ def test_what_a_processor_cannot_be_is_refused_where_it_stands(options: dict[str
 def test_process_is_written_with_parentheses() -> None:
     with pytest.raises(DefinitionError, match="Hint: write `@process\\(\\)`"):
         process(lambda: None)  # type: ignore[arg-type]  # what is refused
+
+
+def test_processor_is_told_its_queue() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        processor(Transcode)  # type: ignore[arg-type]  # what is refused
+    assert str(caught.value) == (
+        '`@processor` is told its queue: `Transcode` names none.\nHint: write `@processor("audio")`'
+    )
+
+
+def test_for_feature_takes_queues_by_their_jobs() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        QueueModule.for_feature("audio")  # type: ignore[arg-type]  # what is refused
+    assert str(caught.value) == (
+        "`QueueModule.for_feature` takes the queue of each class of jobs, not `audio`.\n"
+        'Hint: write `QueueModule.for_feature({Transcode: "audio"})`'
+    )
 
 
 @pytest.mark.anyio

@@ -396,6 +396,8 @@ async def test_what_cannot_be_written_or_is_too_large_is_refused_where_it_is_enq
             await queue.enqueue(Transcode(1), at=datetime(2030, 1, 1))  # noqa: DTZ001  # what is refused
         with pytest.raises(PayloadError, match="exclude each other"):
             await queue.enqueue(Transcode(1), at=datetime.now(UTC), delay=1)
+        with pytest.raises(PayloadError, match="`delay` must be seconds or a timedelta, and is `str`"):
+            await queue.enqueue(Transcode(1), delay="5s")
         with pytest.raises(PayloadError, match="`priority=urgent` must be"):
             await queue.enqueue(Transcode(1), priority="urgent")
         assert (await (await admin_of(context)).counts("audio")).waiting == 0

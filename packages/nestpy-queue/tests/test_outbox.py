@@ -12,7 +12,7 @@ import pytest
 from piccolo.columns import UUID, Integer, Varchar
 from piccolo.table import Table
 
-from nestpy_core import BootError, injectable
+from nestpy_core import BootError, Inject, injectable
 from nestpy_orm import Database, OrmModule, Repository, create_table, expose, uuid7
 from nestpy_queue import Queue, QueueModule, process, processor
 from nestpy_queue._relay import Relay
@@ -199,3 +199,49 @@ def test_once_without_an_outbox_is_a_boot_error() -> None:
             "Hint: import `OrmModule`, whose transaction records what is done"
         )
     ]
+
+
+def test_once_without_a_transaction_is_a_boot_error() -> None:
+    @processor("work")
+    class Worker:
+        @process(once=True)
+        async def work(self, job: Work) -> None: ...
+
+    with pytest.raises(BootError) as caught:
+        app_of(Worker, settings={"store": "memory"}, imports=(OrmModule.for_root(url="sqlite://:memory:"),))
+    assert [str(one) for one in caught.value.exceptions] == [
+        (
+            "`Worker.work` is to be done once, and reaches nothing that runs it in a transaction.\n"
+            "Hint: inject what it writes with, such as a `Repository` or the `Database`, or leave `once=True` out"
+        )
+    ]
+
+
+@pytest.mark.parametrize("outer", ["host", "service", "parameter"])
+def test_once_is_for_whatever_reaches_the_database(outer: str) -> None:
+    @injectable
+    class Effects:
+        effects: Repository[Effect]
+
+    @processor("work")
+    class OfHost:
+        effects: Repository[Effect]
+
+        @process(once=True)
+        async def work(self, job: Work) -> None: ...
+
+    @processor("work")
+    class OfService:
+        effects: Effects
+
+        @process(once=True)
+        async def work(self, job: Work) -> None: ...
+
+    @processor("work")
+    class OfParameter:
+        @process(once=True)
+        async def work(self, job: Work, effects: Inject[Effects]) -> None: ...
+
+    worker = {"host": OfHost, "service": OfService, "parameter": OfParameter}[outer]
+    orm = OrmModule.for_root(url="sqlite://:memory:")
+    assert app_of(Effects, worker, settings={"store": "memory"}, imports=(orm,)).edges

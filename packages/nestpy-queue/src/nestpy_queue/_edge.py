@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from nestpy_core import (
     CompiledFunction,
@@ -15,14 +17,17 @@ from nestpy_core import (
     HandlerError,
     MissingProviderError,
     Outbox,
+    Parameter,
     Problem,
     Source,
+    name_of,
 )
 
 from ._actors import ActorCodec
 from ._config import QueueConfig, url_of
 from ._job_code import JobCode, data_parameters
 from ._lane import Consumer
+from ._once import once_problems
 from ._processor import ProcessMarker, ProcessorMarker
 from ._queue import Queue
 from ._relay import Relay
@@ -31,6 +36,8 @@ from ._types import JobOwner, JobType, JobTypes
 from ._worker import QueueWorker
 
 __all__ = ("QueueEdge",)
+
+_FEATURE = "QueueModule.for_feature"
 
 
 class QueueEdge:
@@ -70,11 +77,9 @@ class QueueEdge:
             )
             return
         cls = found[0].plain_hint
-        if not self._is_data(cls, found[0].hint):
-            self._problem(
-                f"The job of `{handler.label}` is annotated `{_name(cls)}`, which is no class of its own.",
-                "give the job a msgspec Struct or a dataclass: the class says which queue it belongs to",
-            )
+        refusal = _refusal(handler, found[0])
+        if refusal is not None:
+            self._problem(*refusal)
             return
         name = marker.name or _name(cls)
         kind = JobType(
@@ -86,18 +91,9 @@ class QueueEdge:
             support=self._support(cls),
         )
         self._add(kind)
-        if marker.once and not self.graph.bindings_of(Outbox):
-            self._problem(
-                f"`{handler.label}` is to be done once, and nothing in this app keeps an outbox.",
-                "import `OrmModule`, whose transaction records what is done",
-            )
+        if marker.once:
+            self._problems += once_problems(handler, self.graph)
         self._handlers.append((handler, marker, kind))
-
-    def _is_data(self, cls: Any, hint: Any) -> bool:
-        del hint
-        origin = get_origin(cls) or cls
-        builtin = getattr(origin, "__module__", "") in ("builtins", "typing", "datetime", "uuid", "decimal")
-        return isinstance(origin, type) and not builtin
 
     def _support(self, cls: Any) -> Any:
         return self.graph.schema_of(cls) if isinstance(cls, type) else None
@@ -106,15 +102,18 @@ class QueueEdge:
         for binding in self.graph.bindings_of(JobOwner):
             for cls, queue in binding.source.queues.items():
                 support = self._support(cls)
-                owner = "QueueModule.for_feature"
-                self._add(JobType(cls=cls, queue=queue, name=_name(cls), owner=owner, support=support))
+                self._add(JobType(cls=cls, queue=queue, name=_name(cls), owner=_FEATURE, support=support))
 
     def _add(self, kind: JobType) -> None:
         earlier = self.types.add(kind)
         if earlier is None:
             return
-        both_features = earlier.owner == kind.owner == "QueueModule.for_feature"
-        if both_features and earlier.queue == kind.queue:
+        if earlier.queue == kind.queue:
+            if kind.owner != _FEATURE:
+                self._problem(
+                    f"`{earlier.owner}` and `{kind.owner}` both handle `{_name(kind.cls)}`.",
+                    "a type of job has one handler; make them one, or give one of them a job of its own class",
+                )
             return
         self._problem(
             f"`{_name(kind.cls)}` belongs to the queue `{earlier.queue}` by `{earlier.owner}` and to `{kind.queue}` by "
@@ -123,12 +122,12 @@ class QueueEdge:
         )
 
     def _check_names(self) -> None:
-        taken: dict[tuple[str, str], str] = {}
-        for handler, _, kind in self._handlers:
-            earlier = taken.setdefault((kind.queue, kind.name), handler.label)
-            if earlier != handler.label:
+        taken: dict[tuple[str, str], JobType] = {}
+        for _, _, kind in self._handlers:
+            earlier = taken.setdefault((kind.queue, kind.name), kind)
+            if earlier.cls != kind.cls:
                 self._problem(
-                    f"`{earlier}` and `{handler.label}` both handle jobs called `{kind.name}` of the queue "
+                    f"`{earlier.owner}` and `{kind.owner}` both handle jobs called `{kind.name}` of the queue "
                     f"`{kind.queue}`.",
                     "give one of them a name of its own: `@process(name=…)`",
                 )
@@ -191,6 +190,21 @@ class QueueEdge:
 
     def _consumer(self, queue: str) -> Consumer:
         return Consumer(processor=self._hosts[queue][1], functions=self._functions.get(queue, {}))
+
+
+def _refusal(handler: Handler, parameter: Parameter) -> tuple[str, str] | None:
+    """Return what is wrong with the annotation of a job, and what to write."""
+    cls = parameter.plain_hint
+    one_class = "give the job a msgspec Struct or a dataclass: the class says which queue it belongs to"
+    if cls is inspect.Parameter.empty:
+        return f"`{handler.label}` does not say of which class its job `{parameter.name}` is.", one_class
+    origin = get_origin(cls) or cls
+    union = origin in (Union, UnionType)
+    builtin = getattr(origin, "__module__", "") in ("builtins", "typing", "datetime", "uuid", "decimal")
+    if isinstance(origin, type) and not builtin and not union:
+        return None
+    text = f"The job of `{handler.label}` is annotated `{name_of(cls)}`, which is no class of its own."
+    return text, "write a method for each of them" if union else one_class
 
 
 def _name(cls: Any) -> str:

@@ -109,7 +109,15 @@ class QueueModule:
 
         Args:
             queues: the queue's name for each class of jobs.
+
+        Raises:
+            DefinitionError: it is no mapping, or one of the names is none.
         """
+        if not isinstance(queues, Mapping):
+            raise DefinitionError(
+                f"`QueueModule.for_feature` takes the queue of each class of jobs, not `{queues}`.\n"
+                'Hint: write `QueueModule.for_feature({Transcode: "audio"})`'
+            )
         for name in queues.values():
             check_queue(name, "QueueModule.for_feature")
         owner = provide(JobOwner, use_value=JobOwner(dict(queues)), multi=True)

@@ -86,13 +86,14 @@ def processor(
     Raises:
         DefinitionError: one of them cannot be.
     """
+    _check_told(queue)
     check_queue(queue, "@processor")
     _check("concurrency", concurrency, least=1)
     _check("retries", retries, least=0)
     _check("max_deaths", max_deaths, least=1)
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
         raise DefinitionError(f"`timeout={timeout}` of `@processor` must be more than 0 seconds, or None")
-    if rate is not None and not (len(rate) == 2 and rate[0] >= 1 and rate[1] > 0):
+    if rate is not None and not _is_rate(rate):
         raise DefinitionError(f"`rate={rate}` of `@processor` must be a number of jobs and a number of seconds")
     marker = ProcessorMarker(
         queue=queue,
@@ -133,12 +134,28 @@ def check_queue(name: str, word: str) -> None:
         )
 
 
+def _check_told(queue: object) -> None:
+    if isinstance(queue, type):
+        raise DefinitionError(
+            f'`@processor` is told its queue: `{queue.__name__}` names none.\nHint: write `@processor("audio")`'
+        )
+
+
 def _check(name: str, value: int, *, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise DefinitionError(f"`{name}={value}` of `@processor` must be a whole number of at least {least}")
 
 
+def _is_rate(given: object) -> bool:
+    match given:
+        case (int(starts), int() | float() as seconds):
+            return starts >= 1 and seconds > 0
+    return False
+
+
 def _backoff(given: Backoff | float | None) -> Backoff:
+    if not (given is None or isinstance(given, Backoff | int | float)):
+        raise DefinitionError(f"`backoff={given}` of `@processor` must be seconds or a `Backoff`")
     found = given if isinstance(given, Backoff) else Backoff() if given is None else Backoff(base=given)
     if found.base < 0 or found.cap < 0:
         raise DefinitionError(f"`backoff` of `@processor` must not be negative, and is {found.base} to {found.cap}")

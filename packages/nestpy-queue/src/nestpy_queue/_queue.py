@@ -30,7 +30,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state: ``delayed``, ``waiting``, ``running``, ``done``, ``dead`` or ``cancelled``.
-        failures: attempts that failed.
+        failures: attempts that failed and were to be followed by another: the last one of a dead job is not counted.
         deaths: workers that died while they ran it.
         progress: what the handler last told.
         result: what it returned, as JSON has it.
@@ -72,6 +72,10 @@ class EnqueuedJob:
     def queue(self) -> str:
         """The queue's name."""
         return self._queue.name
+
+    def __repr__(self) -> str:
+        """Show queue and id."""
+        return f"<EnqueuedJob {self.id} in {self.queue}>"
 
     async def status(self) -> JobStatus | None:
         """Return what is known of it; None once it has been forgotten."""
@@ -204,6 +208,8 @@ def status_of(found: Stored) -> JobStatus:
 
 
 def _wait(delay: float | timedelta | None, at: datetime | None) -> float:
+    if not (delay is None or isinstance(delay, timedelta | float | int)):
+        raise PayloadError(f"`delay` must be seconds or a timedelta, and is `{type(delay).__name__}`")
     if at is None:
         seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay or 0.0)
     elif delay is not None:
