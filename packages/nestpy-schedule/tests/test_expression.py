@@ -1,4 +1,5 @@
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -43,6 +44,26 @@ def test_every_preset_is_due(preset: CronExpression) -> None:
     assert Cron(preset).after(NOW) is not None
 
 
+NAMED_TIMES = [
+    (preset, int(found[1]) % 12 + 12 * (found[3] == "PM"), int(found[2] or 0))
+    for preset in CronExpression
+    if (found := re.fullmatch(r"(?:EVERY_DAY|MONDAY_TO_FRIDAY)_AT_(\d+)(?:_(30))?([AP]M)", preset.name))
+]
+
+
+@pytest.mark.parametrize(("preset", "hour", "minute"), NAMED_TIMES, ids=lambda one: getattr(one, "name", ""))
+def test_a_preset_that_names_a_time_is_due_at_it(preset: CronExpression, hour: int, minute: int) -> None:
+    friday = datetime(2026, 1, 2, 23, 30, tzinfo=UTC)
+    due = Cron(preset).after(friday)
+    assert due is not None
+    assert (due.hour, due.minute) == (hour, minute)
+    assert due.strftime("%A") == ("Saturday" if preset.name.startswith("EVERY") else "Monday")
+
+
+def test_every_time_of_nestjs_is_there() -> None:
+    assert len(NAMED_TIMES) == 22 + 25
+
+
 @pytest.mark.parametrize(
     ("text", "zone", "message"),
     [
@@ -56,6 +77,7 @@ def test_every_preset_is_due(preset: CronExpression) -> None:
         ("* * * * *", "Mars/Olympus", "`Mars/Olympus` is no time zone."),
         ("* * * * *", "../etc/passwd", "`../etc/passwd` is no time zone."),
         ("", "UTC", "`` has 0 fields."),
+        ("bad", "UTC", "`bad` has 1 field."),
     ],
 )
 def test_what_is_no_expression_says_why(text: str, zone: str, message: str) -> None:

@@ -466,3 +466,34 @@ def test_what_cannot_be_is_refused_where_it_stands_or_at_boot() -> None:
             "Hint: annotate it `Tick` or `Inject[…]`, or give it a default"
         ),
     ]
+
+
+@scheduled
+class Once:
+    @after("10s", once_per_fleet="import")
+    async def once(self) -> None: ...
+
+
+@scheduled
+class Recovered:
+    @every("1h", recover=True)
+    async def recovered(self) -> None: ...
+
+    @every("1h")
+    async def alone(self) -> None: ...
+
+
+async def test_what_wants_a_fleet_and_has_none_is_said_at_the_start(clock: FakeClock, log_capture: LogCapture) -> None:
+    async with running(Once, Recovered, clock=clock):
+        pass
+    said = log_capture.expect_one(level="warning", logger="nestpy.schedule").event
+    assert said == (
+        "Once.once, Recovered.recovered: `once_per_fleet` and `recover` want what processes share, and there is "
+        "neither `REDIS_URL` nor a database: this process runs them as if it were alone"
+    )
+
+
+async def test_a_fleet_that_is_there_is_not_missed(clock: FakeClock, log_capture: LogCapture, redis_url: str) -> None:
+    async with running(Once, clock=clock, settings={"url": redis_url}):
+        pass
+    log_capture.expect_none(level="warning", logger="nestpy.schedule")

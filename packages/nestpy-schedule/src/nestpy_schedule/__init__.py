@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from ._config import ScheduleConfig as ScheduleConfig
     from ._edge import ScheduleEdge as ScheduleEdge
     from ._entry import ScheduleStatus as ScheduleStatus
-    from ._expression import CronExpression as CronExpression
     from ._module import ScheduleModule as ScheduleModule
     from ._occurrences import MemoryOccurrences as MemoryOccurrences, RedisOccurrences as RedisOccurrences
+    from ._presets import CronExpression as CronExpression
     from ._scheduled import (
         Misfire as Misfire, Overlap as Overlap, Policy as Policy, RunAll as RunAll, after as after, cron as cron,
         every as every, rocketry as rocketry, scheduled as scheduled,
@@ -32,9 +32,9 @@ _NAMES_OF_MODULES = {
     "_config": "ScheduleConfig",
     "_edge": "ScheduleEdge",
     "_entry": "ScheduleStatus",
-    "_expression": "CronExpression",
     "_module": "ScheduleModule",
     "_occurrences": "MemoryOccurrences RedisOccurrences",
+    "_presets": "CronExpression",
     "_scheduled": "Misfire Overlap Policy RunAll after cron every rocketry scheduled",
     "_schedules": "Schedules",
     "_tick": "Tick TickContext",

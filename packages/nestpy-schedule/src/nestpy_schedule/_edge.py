@@ -26,6 +26,7 @@ from nestpy_core import (
 from ._condition import ConditionEntry
 from ._config import ScheduleConfig, url_of
 from ._entry import Entry
+from ._occurrences import MemoryOccurrences
 from ._scheduled import TriggerMarker
 from ._schedules import Schedules
 from ._tick_code import TickCode, stray_parameters
@@ -137,6 +138,15 @@ class ScheduleEdge:
             else:
                 yield Entry(name, marker.trigger, marker.policy, call, marker.key)
 
+    def _warn_alone(self, schedules: Schedules) -> None:
+        wanting = [name for name, _, marker in self._handlers if marker.key is not None or marker.policy.recover]
+        if wanting and isinstance(schedules.store, MemoryOccurrences):
+            logger.warning(
+                "%s: `once_per_fleet` and `recover` want what processes share, and there is neither `REDIS_URL` nor a "
+                "database: this process runs them as if it were alone",
+                ", ".join(wanting),
+            )
+
     async def serve(self, serving: Serving) -> None:
         """Run what is due until the app stops; then finish what runs."""
         assert self._parts is not None  # noqa: S101  # compiled before anything serves
@@ -148,6 +158,7 @@ class ScheduleEdge:
             async with anyio.create_task_group() as running:
                 running.start_soon(schedules.run)
                 logger.info("runs %s", ", ".join(name for name, _, _ in self._handlers) or "what is added")
+                self._warn_alone(schedules)
                 serving.ready()
                 await serving.stopping.wait()
                 running.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""Cron expressions of five, six or seven fields, their aliases and NestJS's presets: when they are due.
+"""Cron expressions of five, six or seven fields and their aliases: when they are due.
 
 The five are minute, hour, day of month, month and day of week; a sixth, first, is the second; a seventh, last, the
 year. Days of month and of week are joined as Vixie cron joins them. At changes of the clock a fixed time that does not
@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
 from ._wall_clock import first_shown, next_change, shown_at
 from .errors import ExpressionError
-
-__all__ = ("CronExpression",)
 
 _ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -31,34 +28,6 @@ _ALIASES = {
 _FIELDS = (5, 6, 7)
 _YEARS = range(1970, 2200)
 _NOTHING, _SECOND, _DAY = timedelta(), timedelta(seconds=1), timedelta(days=1)
-
-
-class CronExpression(StrEnum):
-    """NestJS's presets, under its names."""
-
-    EVERY_SECOND = "* * * * * *"
-    EVERY_5_SECONDS = "*/5 * * * * *"
-    EVERY_10_SECONDS = "*/10 * * * * *"
-    EVERY_30_SECONDS = "*/30 * * * * *"
-    EVERY_MINUTE = "0 */1 * * * *"
-    EVERY_5_MINUTES = "0 */5 * * * *"
-    EVERY_10_MINUTES = "0 */10 * * * *"
-    EVERY_30_MINUTES = "0 */30 * * * *"
-    EVERY_HOUR = "0 0 * * * *"
-    EVERY_2_HOURS = "0 0 */2 * * *"
-    EVERY_3_HOURS = "0 0 */3 * * *"
-    EVERY_4_HOURS = "0 0 */4 * * *"
-    EVERY_6_HOURS = "0 0 */6 * * *"
-    EVERY_12_HOURS = "0 0 */12 * * *"
-    EVERY_DAY_AT_MIDNIGHT = "0 0 0 * * *"
-    EVERY_DAY_AT_NOON = "0 0 12 * * *"
-    EVERY_WEEK = "0 0 0 * * 0"
-    EVERY_WEEKDAY = "0 0 0 * * 1-5"
-    EVERY_WEEKEND = "0 0 0 * * 6,0"
-    EVERY_1ST_DAY_OF_MONTH_AT_MIDNIGHT = "0 0 0 1 * *"
-    EVERY_1ST_DAY_OF_MONTH_AT_NOON = "0 0 12 1 * *"
-    EVERY_QUARTER = "0 0 0 1 */3 *"
-    EVERY_YEAR = "0 0 0 1 1 *"
 
 
 class Cron:
@@ -129,7 +98,7 @@ def _parsed(text: str) -> tuple[str, list[int] | None]:
         raise ExpressionError(f"`{text}` is no alias.\nHint: there are {', '.join(sorted(_ALIASES))}")
     if len(fields) not in _FIELDS:
         raise ExpressionError(
-            f"`{text}` has {len(fields)} fields.\n"
+            f"`{text}` has {len(fields)} {'field' if len(fields) == 1 else 'fields'}.\n"
             "Hint: 5 (minute hour day month weekday), 6 (second first) or 7 (year last)"
         )
     years = None if len(fields) < 7 else _parsed_years(text, fields.pop())
