@@ -3,12 +3,12 @@
 import enum
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import pytest
 
-from nestpy_core import BootError, DefinitionError, Scope, injectable, use_guards
+from nestpy_core import BootError, DefinitionError, ExecutionContext, Scope, injectable, use_guards
 from nestpy_graphql import (
     GraphqlModule,
     Loader,
@@ -21,6 +21,7 @@ from nestpy_graphql import (
     subscription,
     type_options,
 )
+from nestpy_http import HttpContext, Request
 
 
 class User(msgspec.Struct):
@@ -164,7 +165,7 @@ def test_a_field_belongs_to_a_type(refused):
     hint = "   Hint: write `@resolver(User)` above its class, and take the parent as its first parameter"
     assert refused(Fine, Loose, Childless) == [
         f"`Loose.age` is a `@field` of no type.\n{hint}",
-        f"`Childless.height` is a `@field` of no type.\n{hint}",
+        "`Childless.height` takes no parent, and is a field of `User`.\n   Hint: write `(self, user: User, …)`",
     ]
 
 
@@ -539,3 +540,176 @@ def test_a_file_of_schema_language_is_text(refused, tmp_path):
 def test_an_endpoint_has_a_path_that_clients_can_ask_for(path):
     with pytest.raises(DefinitionError, match="is no path of an endpoint"):
         GraphqlModule.for_root(path=path)
+
+
+def test_a_field_takes_its_parent_first(refused):
+    @injectable
+    class Orgs:
+        @dataloader
+        async def by_id(self, keys: list[int]) -> dict[int, Org]: ...
+
+    @resolver(User)
+    class Others:
+        @field()
+        def of_another(self, org: Org) -> int: ...
+
+        @field()
+        def of_nobody(self) -> int: ...
+
+        @field()
+        def of_a_loader(self, orgs: Loader[int, Org], user: User) -> int: ...
+
+        @field()
+        def of_a_scalar(self, id: int) -> int: ...
+
+    assert refused(Fine, Orgs, Others) == [
+        (
+            "`Others.of_another` takes `org: Org` first, where its parent stands, a `User`.\n"
+            "   Hint: write `(self, user: User, …)`"
+        ),
+        (
+            "`Others.of_nobody` takes no parent, and is a field of `User`.\n"
+            "   Hint: write `(self, user: User, …)`"
+        ),
+        (
+            "`Others.of_a_loader` takes `orgs: Loader[int, Org]` first, where its parent stands, a `User`.\n"
+            "   Hint: write `(self, user: User, …)`"
+        ),
+        (
+            "`Others.of_a_scalar` takes `id: int` first, where its parent stands, a `User`.\n"
+            "   Hint: write `(self, user: User, …)`"
+        ),
+    ]  # fmt: skip
+
+
+def test_a_field_may_name_its_parent_by_any_of_its_classes(app_of):
+    class Named(Protocol):
+        name: str
+
+    class Member(User):
+        pass
+
+    @resolver(Member)
+    class Members:
+        @query()
+        def member(self) -> Member | None: ...
+
+        @field()
+        def by_class(self, member: Member) -> int: ...
+
+        @field()
+        def by_base(self, member: User) -> int: ...
+
+        @field()
+        def by_protocol(self, member: Named) -> int: ...
+
+        @field()
+        def by_either(self, member: Org | Member) -> int: ...
+
+        @field()
+        def by_anything(self, member: Any) -> int: ...
+
+        @field()
+        def by_object(self, member: object) -> int: ...
+
+        @field()
+        def unsaid(self, member) -> int: ...
+
+    assert app_of(Members).edges
+
+
+def test_an_argument_says_its_type(refused):
+    @resolver()
+    class Root:
+        @query()
+        def of_user(self, name) -> User: ...
+
+    assert refused(Root) == [
+        (
+            "`Root.of_user(name)` says nothing of its type.\n"
+            "   Hint: annotate it with a Struct, a dataclass, an enumeration or a scalar"
+        )
+    ]
+
+
+def test_a_query_that_is_refused_is_not_missing(refused):
+    @resolver()
+    class Root:
+        @query()
+        def of_user(self): ...
+
+    assert refused(Root) == [
+        (
+            "`Root.of_user` says nothing of what it returns.\n"
+            "   Hint: annotate the result: it is the field's type"
+        )
+    ]  # fmt: skip
+
+
+def test_what_other_edges_give_is_asked_for_by_other_names(refused):
+    @resolver()
+    class Root:
+        @query()
+        def of_request(self, request: Request) -> User: ...
+
+        @query()
+        def of_context(self, context: HttpContext) -> User: ...
+
+        @query()
+        def of_any_context(self, context: ExecutionContext) -> User: ...
+
+    assert refused(Root) == [
+        (
+            "`Root.of_request(request)` is `Request`, which a field is not given.\n"
+            "   Hint: take `GraphqlRequest`: its `headers` and `http` are those of the request"
+        ),
+        (
+            "`Root.of_context(context)` is `HttpContext`, which a field is not given.\n"
+            "   Hint: take `GraphqlContext`"
+        ),
+        (
+            "`Root.of_any_context(context)` is `ExecutionContext`, which a field is not given.\n"
+            "   Hint: take `GraphqlContext`"
+        ),
+    ]  # fmt: skip
+
+
+def test_an_interface_has_a_class_that_implements_it(refused):
+    @interface
+    class Alone(msgspec.Struct):
+        id: int
+
+    @resolver()
+    class Root:
+        @query()
+        def of_user(self) -> Alone: ...
+
+    assert refused(Root) == [
+        (
+            "`Alone` is an interface, and no class derives from it.\n"
+            "   Hint: derive from it what is returned, or leave `@interface` out"
+        )
+    ]
+
+
+def test_a_scalar_of_the_app_is_described_by_a_scalar():
+    with pytest.raises(DefinitionError) as caught:
+        GraphqlModule.for_root(scalars={Opaque: "Opaque"})
+    assert str(caught.value) == (
+        "`Opaque` in `scalars=` is described by a `str`.\n"
+        'Hint: write `Opaque: Scalar(name="Opaque", serialize=…, parse=…)`'
+    )
+
+
+def test_a_type_of_a_class_is_not_named_by_text(refused):
+    @resolver("User")
+    class Some:
+        @field()
+        def age(self, user: User) -> int: ...
+
+    assert refused(Fine, Some) == [
+        (
+            "`Some.age` is a field of the text `User`, and no file in schema language defines that type.\n"
+            "   Hint: write the class: `@resolver(User)`"
+        )
+    ]

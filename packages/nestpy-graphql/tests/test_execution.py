@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nestpy_graphql import GraphqlRequest, Scalar, field, mutation, query, resolver
+from nestpy_graphql import GraphqlRequest, Scalar, field, interface, mutation, query, resolver
 from nestpy_testing import TestApp
 
 
@@ -365,3 +365,23 @@ async def test_a_list_longer_than_it_declares_is_refused(app_of):
     async with TestApp(app_of(Lists)) as app:
         assert (await app.graphql("{ some(size: 2) }")).data == {"some": [0, 1]}
         assert (await app.graphql("{ some(size: 3) }")).codes == ["INTERNAL"]
+
+
+async def test_an_instance_of_an_interface_itself_is_named(app_of, caplog):
+    @interface
+    class Activity(msgspec.Struct):
+        at: int
+
+    class Comment(Activity):
+        pass
+
+    @resolver()
+    class Root:
+        @query()
+        def activity(self) -> Activity:
+            return Activity(1)
+
+    async with TestApp(app_of(Root)) as test:
+        found = await test.graphql("{ activity { at } }")
+    assert found.errors[0]["extensions"]["code"] == "INTERNAL"
+    assert "`Activity` is an interface; return an instance of a class that derives from it" in caplog.text

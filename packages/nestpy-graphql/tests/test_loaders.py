@@ -213,3 +213,20 @@ async def test_a_load_that_fails_may_be_asked_again():
     with pytest.raises(ValueError, match="once"):
         await loader.load(1)
     assert await loader.load(1) == 1
+
+
+async def test_a_load_may_answer_at_once(app_of):
+    @injectable
+    class Names:
+        @dataloader
+        def by_id(self, keys: list[int]) -> dict[int, str]:
+            return {key: f"number {key}" for key in keys}
+
+    @resolver()
+    class Numbers:
+        @query()
+        async def name(self, id: int, names: Loader[int, str]) -> str | None:
+            return await names.load(id)
+
+    async with TestApp(app_of(Names, Numbers)) as test:
+        assert (await test.graphql("{ name(id: 3) }")).data == {"name": "number 3"}

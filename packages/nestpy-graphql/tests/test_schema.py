@@ -601,3 +601,28 @@ async def test_collections_are_lists(app_of, kind):
 
     async with TestApp(app_of(Root)) as app:
         assert (await app.graphql("{ echo(given: [3]) }")).data == {"echo": [3]}
+
+
+async def test_a_generic_type_is_given_fields_for_one_of_its_parameters(app_of):
+    class Course(msgspec.Struct):
+        title: str
+
+    @resolver(Page[Course])
+    class Courses:
+        @query()
+        def courses(self) -> Page[Course]:
+            return Page(items=[Course("Python")])
+
+        @query()
+        def numbers(self) -> Page[int]:
+            return Page(items=[1])
+
+        @field()
+        def total_count(self, page: Page[Course]) -> int:
+            return len(page.items)
+
+    app = app_of(Courses)
+    async with TestApp(app) as test:
+        found = await test.graphql("{ courses { items { title } totalCount } }")
+        assert found.data == {"courses": {"items": [{"title": "Python"}], "totalCount": 1}}
+        assert (await test.graphql("{ numbers { totalCount } }")).errors

@@ -151,8 +151,8 @@ def test_a_resolver_of_a_type_that_no_text_defines_fails_the_boot():
 
     assert problems_of(Absent, sdl=()) == [
         (
-            "`Absent.name` is a field of `Absent`, which no operation returns.\n"
-            "Hint: return it from a `@query`, or leave the field out"
+            "`Absent.name` is a field of the text `Absent`, and no file in schema language defines that type.\n"
+            "Hint: write the class: `@resolver(Absent)`"
         )
     ]
 

@@ -20,15 +20,16 @@ from nestpy_core import (
     Problem,
     Relation,
     handler_of,
+    name_of,
     reachable,
     read_metadata,
 )
 
-from ._arguments import data_parameters
+from ._arguments import data_parameters, is_given
 from ._loaders import Loaders, LoaderSource, is_loader
 from ._markers import FieldMarker, MutationMarker, QueryMarker, ReferenceMarker, ResolverMarker
-from ._naming import camel, description_of, plural
-from ._shapes import without_metadata
+from ._naming import camel, description_of, plural, type_name
+from ._shapes import members_of, without_metadata
 from .errors import TypeMappingError
 
 _STREAMS = (AsyncIterator, AsyncIterable, AsyncGenerator)
@@ -74,7 +75,7 @@ class Entry:
     @property
     def path(self) -> str:
         """``User.org``, as messages name the field."""
-        return f"{self.owner if isinstance(self.owner, str) else self.owner.__name__}.{self.name}"
+        return f"{self.owner if isinstance(self.owner, str) else type_name(self.owner)}.{self.name}"
 
     @property
     def label(self) -> str:
@@ -161,11 +162,12 @@ class Entries:
                 yield entry
 
     def _of_handler(self, handler: Handler, host: ResolverMarker, marker: FieldMarker) -> Entry | None:
-        if not marker.root and (host.about is None or not handler.parameters):
+        of_type = not marker.root and not isinstance(marker, ReferenceMarker)
+        if not marker.root and (host.about is None or not (handler.parameters or of_type)):
             self._problem(
                 f"`{handler.label}` is a `{marker.word}` of no type.",
                 "write `@resolver(User)` above its class, and take the parent as its first parameter"
-                if not isinstance(marker, ReferenceMarker)
+                if of_type
                 else "write `@resolver(User)` above its class, and take the key as parameters",
             )
             return None
@@ -186,7 +188,11 @@ class Entries:
                 else "return the result, or decorate it with `@subscription()`",
             )
             return None
-        if not marker.root and not isinstance(marker, ReferenceMarker):
+        if of_type:
+            refusal = _without_parent(handler, host.about)
+            if refusal is not None:
+                self._problem(*refusal)
+                return None
             handler = _of_field(handler)
         entry = Entry(handler, marker, marker.root or host.about, name, _result(handler.returns))
         entry.bound = bound
@@ -261,6 +267,29 @@ def relation_returns(relation: Relation) -> Any:
 
 def _is_of(handler: Handler, operation: Operation) -> bool:
     return handler.host.token is operation.host and handler.name == operation.method
+
+
+def _without_parent(handler: Handler, about: Any) -> tuple[str, str] | None:
+    """Return what is wrong with the first parameter of a field, and what to write; None where it takes the parent."""
+    if isinstance(about, str):
+        return None
+    name = name_of(about)
+    hint = f"write `(self, {(get_origin(about) or about).__name__.lower()}: {name}, …)`"
+    if not handler.parameters:
+        return f"`{handler.label}` takes no parent, and is a field of `{name}`.", hint
+    first = handler.parameters[0]
+    if not is_given(first) and any(_may_hold(one, about) for one in members_of(first.plain_hint)):
+        return None
+    taken = f"{first.name}: {name_of(without_metadata(first.hint))}"
+    return f"`{handler.label}` takes `{taken}` first, where its parent stands, a `{name}`.", hint
+
+
+def _may_hold(member: Any, about: Any) -> bool:
+    """Say whether what a parameter is annotated with may be an object of a class, as far as classes tell."""
+    taken, parent = get_origin(member) or member, get_origin(about) or about
+    if not isinstance(taken, type) or taken in (Any, inspect.Parameter.empty) or getattr(taken, "_is_protocol", False):
+        return True
+    return parent in taken.__mro__ or taken in parent.__mro__
 
 
 def _of_field(handler: Handler) -> Handler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, get_origin
 
@@ -18,7 +19,8 @@ from graphql import (
 )
 from graphql.utilities.value_to_literal import value_to_literal
 
-from nestpy_core import name_of
+from nestpy_core import ExecutionContext, name_of
+from nestpy_http import Request
 
 from ._enumerations import Enumeration, check_decodable
 from ._known_types import KnownTypes, checked_fields, item_of, nullable_type
@@ -66,11 +68,8 @@ class InputTypes(KnownTypes):
         if item is not None:
             return GraphQLList(self.input(item, label))
         if hint not in self._given_as:
-            if not is_data_class(hint):
-                raise TypeMappingError(
-                    f"`{label}` is `{name_of(hint)}`, for which GraphQL has no input type.",
-                    "annotate it with a Struct, a dataclass, an enumeration or a scalar",
-                )
+            if not is_data_class(hint) or issubclass(get_origin(hint) or hint, ExecutionContext):
+                raise _no_input(hint, label)
             self._input_object(hint)
         return self._given_as[hint]
 
@@ -102,3 +101,17 @@ class InputTypes(KnownTypes):
         if not isinstance(known, str | int | float) or value_to_literal(known, found) is None:
             return nullable_type(found), None
         return found, GraphQLDefaultInput(known)
+
+
+def _no_input(hint: Any, label: str) -> TypeMappingError:
+    """Say that GraphQL has no input of a type, and what to take instead."""
+    edit = "annotate it with a Struct, a dataclass, an enumeration or a scalar"
+    if hint is inspect.Parameter.empty:
+        return TypeMappingError(f"`{label}` says nothing of its type.", edit)
+    name = name_of(hint)
+    if isinstance(hint, type) and issubclass(hint, ExecutionContext):
+        return TypeMappingError(f"`{label}` is `{name}`, which a field is not given.", "take `GraphqlContext`")
+    if hint is Request:
+        edit = "take `GraphqlRequest`: its `headers` and `http` are those of the request"
+        return TypeMappingError(f"`{label}` is `{name}`, which a field is not given.", edit)
+    return TypeMappingError(f"`{label}` is `{name}`, for which GraphQL has no input type.", edit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from inspect import isawaitable
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from nestpy_core import Binding, Graph, Record, Scope, name_of
@@ -23,15 +24,15 @@ class Loader(Generic[K, V]):
 
     A resolver takes it by type, ``users: Loader[UUID, User]``, and gets the one that a `@dataloader` method of those
     types makes; where several do, ``Annotated[Loader[UUID, User], UserService.by_id]`` says which. In a unit test
-    ``Loader(load)`` makes one of any async function.
+    ``Loader(load)`` makes one of any function.
 
     Args:
-        load: takes a list of distinct keys and returns a mapping; what is absent from it is None.
+        load: takes a list of distinct keys and returns a mapping, async or at once; what is absent from it is None.
     """
 
     __slots__ = ("_asked", "_known", "_load", "_tasks", "_waiting")
 
-    def __init__(self, load: Callable[[list[K]], Awaitable[Mapping[K, V]]]) -> None:
+    def __init__(self, load: Callable[[list[K]], Awaitable[Mapping[K, V]] | Mapping[K, V]]) -> None:
         self._load = load
         self._known: dict[K, V | None] = {}
         self._asked: list[K] = []  # in this turn of the loop
@@ -84,7 +85,9 @@ class Loader(Generic[K, V]):
 
     async def _run(self, keys: list[K]) -> None:
         try:
-            found = await self._load(list(keys))
+            found = self._load(list(keys))
+            if isawaitable(found):
+                found = await found
             if not isinstance(found, Mapping):
                 raise TypeError(f"A dataloader returns a mapping of keys to values, not a {type(found).__name__}")
         except BaseException as error:  # every caller gets it

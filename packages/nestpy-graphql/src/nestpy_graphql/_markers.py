@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_origin
 
 from nestpy_core import (
     DefinitionError,
@@ -123,8 +123,8 @@ def resolver(
     """Make a class a GraphQL host: its decorated methods are operations, and fields of one type.
 
     Args:
-        about: the class whose fields `@field` methods add: a Struct, a dataclass, an entity; the name of a type that a
-            file in schema language defines; None where there are none.
+        about: the class whose fields `@field` methods add: a Struct, a dataclass, an entity, ``Page[User]``; the name
+            of a type that a file in schema language defines; None where there are none.
         key: of a federated type that this subgraph refers to and cannot look up, ``"id"``; what it can look up has a
             `@reference` method.
         directives: of the type, each as a schema writes it: ``'@tag(name: "internal")'``.
@@ -137,7 +137,7 @@ def resolver(
         raise DefinitionError(
             f"`@resolver` is written with parentheses: `{name_of(about)}` holds resolvers.\nHint: write `@resolver()`"
         )
-    if about is not None and not isinstance(about, type | str):
+    if about is not None and not isinstance(get_origin(about) or about, type | str):
         raise DefinitionError(
             f"`@resolver` takes the class whose fields it adds, not `{name_of(about)}`.\nHint: write `@resolver(User)`"
         )

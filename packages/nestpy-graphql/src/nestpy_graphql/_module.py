@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nestpy_core import DefinitionError, DynamicModule, dynamic, module, provide
+from nestpy_core import DefinitionError, DynamicModule, dynamic, module, name_of, provide
 
 from ._config import GraphqlConfig
 from ._scalars import Scalar
@@ -59,10 +59,11 @@ class GraphqlModule:
             options: any field of `GraphqlConfig`, for instance ``max_depth=8``.
 
         Raises:
-            DefinitionError: *path* is none.
+            DefinitionError: *path* is none, or one of *scalars*.
         """
         if not _PATH.fullmatch(path):
             raise DefinitionError(f"`{path}` is no path of an endpoint.\nHint: write one such as `/graphql`")
+        _check_scalars(scalars or {})
         shape = GraphqlShape(
             path=path,
             operations=operations,
@@ -82,6 +83,16 @@ class GraphqlModule:
                 `GraphqlConfig` fields.
         """
         return dynamic(cls, late={GraphqlConfig: use_factory}, label="for_root_async")
+
+
+def _check_scalars(scalars: Mapping[Any, object]) -> None:
+    for kind, scalar in scalars.items():
+        if not isinstance(scalar, Scalar):
+            name = name_of(kind)
+            raise DefinitionError(
+                f"`{name}` in `scalars=` is described by a `{name_of(type(scalar))}`.\n"
+                f'Hint: write `{name}: Scalar(name="{name}", serialize=…, parse=…)`'
+            )
 
 
 def _several(texts: str | Sequence[str]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from ._directives import applied_nodes, check_applied, declared, extensions, loc
 from ._entities import Shown
 from ._entries import DEFAULT_FIRST, MAX_FIRST, ROOTS, Entries, Entry, relation_handler, relation_returns
 from ._federation import DIRECTIVES, Federation, header, keys_of_host, unflagged
+from ._markers import QueryMarker
 from ._module import GraphqlShape
 from ._naming import camel, type_name
 from ._sdl import SchemaFirst
@@ -162,12 +163,13 @@ class Composition:
         owned = {root: [entry for entry in written if entry.owner == root] for root in ROOTS}
         first = self._first.fields
         if not owned["Query"] and "Query" not in first and not (self.federation and self.federation.types):
-            self.problems.append(
-                HandlerError(
-                    "The schema has no query, which GraphQL asks of every schema.",
-                    hints=("decorate a method of a `@resolver()` class with `@query()`",),
+            if not any(isinstance(marker, QueryMarker) for _, _, marker in self._graph.handlers_of("graphql")):
+                self.problems.append(
+                    HandlerError(
+                        "The schema has no query, which GraphQL asks of every schema.",
+                        hints=("decorate a method of a `@resolver()` class with `@query()`",),
+                    )
                 )
-            )
             return None
         made: Any = {
             root.lower(): GraphQLObjectType(root, self._root_fields(owned[root], more if root == "Query" else {}))
@@ -190,8 +192,7 @@ class Composition:
         self.types.problems += problems
         for entry in written:
             if entry not in self.fields:
-                text = f"`{entry.handler.label}` is a field of `{type_name(entry.owner)}`, which no operation returns."
-                self.problems.append(HandlerError(text, hints=("return it from a `@query`, or leave the field out",)))
+                self.problems.append(_unreached(entry))
         return schema
 
     def _objects(self) -> list[GraphQLObjectType]:
@@ -238,13 +239,14 @@ class Composition:
     def _added(self, cls: Any) -> dict[str, GraphQLField]:
         """Return what resolvers and relations add to the type of a class."""
         bases = (get_origin(cls) or cls).__mro__[::-1]  # what the nearest class adds comes last, and stays
+        bases = bases if isinstance(cls, type) else (*bases, cls)
         found = {
             camel(one.relation.name): self._relation_field(one)
             for base in bases
             for one in self._relations_of.get(base, ())
         }
         added = {
-            entry.name: entry for base in bases for entry in self.entries if entry.owner is base and not entry.bound
+            entry.name: entry for base in bases for entry in self.entries if entry.owner == base and not entry.bound
         }
         return {**found, **{name: self._field(entry) for name, entry in added.items()}}
 
@@ -315,3 +317,17 @@ class Composition:
             return text
         used = {node.name.value for texts in self._applied.values() for node in applied_nodes(texts, "")}
         return header(sorted(used & DIRECTIVES.keys()), extensions(self._shape.directives)) + text
+
+
+def _unreached(entry: Entry) -> HandlerError:
+    """Say that the type whose field an entry is stands nowhere in the schema."""
+    if isinstance(entry.owner, str):
+        return HandlerError(
+            f"`{entry.handler.label}` is a field of the text `{entry.owner}`, and no file in schema language defines "
+            "that type.",
+            hints=(f"write the class: `@resolver({entry.owner})`",),
+        )
+    return HandlerError(
+        f"`{entry.handler.label}` is a field of `{type_name(entry.owner)}`, which no operation returns.",
+        hints=("return it from a `@query`, or leave the field out",),
+    )

@@ -135,6 +135,13 @@ class Types(InputTypes):
                 description=about or None,
             )
             self.shown_as[hint] = made
+            if not hint.__subclasses__():
+                self.problems.append(
+                    TypeMappingError(
+                        f"`{name_of(hint)}` is an interface, and no class derives from it.",
+                        "derive from it what is returned, or leave `@interface` out",
+                    )
+                )
             self._derived(hint)
             return
         made = GraphQLObjectType(
@@ -242,6 +249,8 @@ class Types(InputTypes):
         found = self.shown_as.get(cls)
         if found is None:
             raise TypeError(f"`{name_of(cls)}` is no type of the schema")
+        if found.__class__ is GraphQLInterfaceType:
+            raise TypeError(f"`{name_of(cls)}` is an interface; return an instance of a class that derives from it")
         return found.name
 
 
