@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
 
 import anyio
 import pytest
@@ -13,6 +12,7 @@ from nestpy_core import (
     Scope,
     StartError,
     StrayCancellationError,
+    Token,
     before_application_shutdown,
     injectable,
     on_application_bootstrap,
@@ -172,7 +172,7 @@ async def test_clean_ups_that_hang_are_left_behind_one_by_one_and_the_others_run
             finally:
                 log.append(label)
 
-        return provide(Annotated[str, label], use_factory=hang)
+        return provide(Token[str](label), use_factory=hang)
 
     async def quick() -> AsyncIterator[int]:
         yield 1
