@@ -15,6 +15,7 @@ from ._hooks import Carrier
 from ._metadata import own
 from ._names import name_of
 from ._provider import Kind, OpenGeneric, Provider, Scope, scope_of
+from ._section import unless_wrong
 from .contracts import Endpoint, Operation, Relation
 from .errors import DuplicateProviderError, ModuleError, Problem
 
@@ -59,8 +60,9 @@ class Bindings:
     def contribute_late(self, node: ModuleNode) -> None:
         """Take in the endpoints, operations and relations that wait for the settings and the handlers."""
         for function in self._waiting:
-            for item in function(self.graph) or ():
-                self.contribute(node, item)
+            with unless_wrong():
+                for item in function(self.graph) or ():
+                    self.contribute(node, item)
 
     def provide(self, node: ModuleNode, item: Any) -> None:
         """Take in one line of a module's ``providers=``."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import _plugins
@@ -14,9 +15,10 @@ from ._link import link
 from ._module import DynamicModule
 from ._provider import Provider
 from ._record import Record
+from ._section import unless_wrong
 from ._settings import Settings
 from ._verify import unserved, verify
-from .errors import BootError
+from .errors import BootError, Problem
 
 if TYPE_CHECKING:
     import pluggy
@@ -42,14 +44,26 @@ def survey(
     graph = collect(root, manager.hook, settings, overrides)
     link(graph)
     graph.problems.extend(verify(graph))
-    edges = tuple(edge for edge in manager.hook.nestpy_edge(graph=graph) if edge is not None)
-    graph.edges = edges
-    graph.problems.extend(unserved(graph, edges))
-    for edge in edges:
-        graph.problems.extend(edge.verify())
-    for problems in manager.hook.nestpy_verify(graph=graph):
-        graph.problems.extend(problems or ())
-    return Plan(graph, edges, Compiler(graph, manager.hook), manager)
+    with unless_wrong():
+        graph.edges = tuple(edge for edge in manager.hook.nestpy_edge(graph=graph) if edge is not None)
+        graph.problems.extend(unserved(graph, graph.edges))
+    for edge in graph.edges:
+        _take(graph, edge.verify)
+    answers: list[Iterable[Problem] | None] = []
+    _take(graph, lambda: answers.extend(manager.hook.nestpy_verify(graph=graph)))
+    for answer in answers:
+        _take(graph, partial(iter, answer or ()))
+    return Plan(graph, graph.edges, Compiler(graph, manager.hook), manager)
+
+
+def _take(graph: Graph, check: Callable[[], Iterable[Problem] | None]) -> None:
+    """Take in what a check returns or yields, and the problem that it may end with."""
+    with unless_wrong():
+        try:
+            for problem in check() or ():
+                graph.problems.append(problem)
+        except Problem as raised:
+            graph.problems.append(raised)
 
 
 def prepare(

@@ -175,6 +175,7 @@ class _Collector:
         }
         loaded, problems = self.graph.settings.load(list(sections.values()))
         self.graph.sections.update(loaded)
+        self.graph.sections.asked = sections
         self.graph.problems.extend(problems)
         for unknown in self.graph.settings.unknown(list(sections.values())):
             self.graph.notices[str(unknown)] = logging.WARNING

@@ -10,6 +10,7 @@ from msgspec import field
 from ._names import full_name, name_of, qualified
 from ._provider import OpenGeneric, Scope
 from ._record import OpenRecord, Record
+from ._section import Sections
 
 if TYPE_CHECKING:
     from ._handler import Handler, HandlerMarker, HostMarker
@@ -149,7 +150,9 @@ class Graph(OpenRecord, eq=False):
         endpoints: what plugins mount beside the hosts.
         operations: what plugins derive from entities.
         relations: what leads from one entity to another.
-        sections: the loaded configuration sections by class.
+        sections: the loaded configuration sections by class. What ``for_root_async`` gives stands there once the app
+            starts: read it where it serves. Of a section with a wrong setting hooks see nothing: asking for it ends
+            the hook, and the report names the setting.
         settings: the sources that they were read from.
         problems: what collect and link found wrong.
         notices: boot lines for the log, with the level of each as `logging` numbers it.
@@ -168,7 +171,7 @@ class Graph(OpenRecord, eq=False):
     endpoints: list[Endpoint] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
-    sections: dict[type, Any] = field(default_factory=dict)
+    sections: Sections = field(default_factory=Sections)
     problems: list[Problem] = field(default_factory=list)
     notices: dict[str, int] = field(default_factory=dict)
     schema_of: Callable[[type], SchemaSupport | None] = lambda _: None
@@ -210,10 +213,20 @@ class Graph(OpenRecord, eq=False):
         yield from self._by_token.values()
 
     def has(self, module: type | str) -> bool:
-        """Say whether the app imports a module class; one that is named, ``package.module:Class``, is not loaded."""
-        if isinstance(module, str):
-            return any(f"{node.cls.__module__}:{node.cls.__qualname__}" == module for node in self.modules if node.cls)
-        return any(node.cls is module for node in self.modules)
+        """Say whether the app imports a module class.
+
+        Args:
+            module: the class, or its name, which is not loaded: ``package:Class`` is a class that a module of
+                ``package`` defines, whether it is named by where it stands or by where it is imported from.
+        """
+        if not isinstance(module, str):
+            return any(node.cls is module for node in self.modules)
+        package, _, name = module.partition(":")
+        return any(
+            node.cls.__qualname__ == name and f"{node.cls.__module__}.".startswith(f"{package}.")
+            for node in self.modules
+            if node.cls
+        )
 
     def bindings_of(self, token: Any) -> list[Binding]:  # any token
         """Return the bindings of one token: several only for a multi one (or before verification)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ._config import ConfigMeta, config_meta
 from ._names import name_of, qualified
 from ._record import Record
-from .errors import ConfigurationError, DefinitionError
+from .errors import ConfigurationError, DefinitionError, SectionError
 
 __all__ = ("Pin", "Section")
 
@@ -54,6 +56,45 @@ class Section(Record, frozen=True):
                 f'Hint: Write `@config("…")` above `class {name_of(self.config_type)}`.'
             )
         return found
+
+
+class Sections(dict[type, Any]):
+    """What was loaded, by class; whoever asks for something else is told why it is not there.
+
+    Attributes:
+        asked: every section of the app, loaded or not.
+    """
+
+    __slots__ = ("asked",)
+
+    def __init__(self) -> None:
+        self.asked: dict[type, Section] = {}
+
+    def __missing__(self, cls: type) -> Any:
+        section = self.asked.get(cls)
+        if section is None:
+            raise SectionError(
+                cls,
+                f"`{name_of(cls)}` is no section of this app: no module provides it.\n"
+                "Hint: read it after `graph.has(…)` of the module that does",
+            )
+        if section.deferred:
+            raise SectionError(
+                cls,
+                f"`{name_of(cls)}` has its values when the app starts: `for_root_async` gives them.\n"
+                "Hint: read it where the app serves, or inject it",
+            )
+        raise SectionError(cls, f"Settings of `{name_of(cls)}` are wrong, as the boot's report says.", wrong=True)
+
+
+@contextlib.contextmanager
+def unless_wrong() -> Iterator[None]:
+    """Let what asks for a section with a wrong setting end there: the report says already what is wrong."""
+    try:
+        yield
+    except SectionError as error:
+        if not error.wrong:
+            raise
 
 
 def merged(sections: Sequence[Section]) -> list[Section]:

@@ -23,6 +23,7 @@ Failures = dict[str, list[Failure]]
 """For each field what is wrong with it, as `ViolationsError.errors` has it."""
 
 _WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
+_INDEX = re.compile(r"\[(\d+)\]")
 _VALUE = re.compile(r"(?<=^Invalid enum value) .*|(?<=^Invalid value) .*", re.DOTALL)
 _CODES = (
     ("required field", "required"),
@@ -80,7 +81,7 @@ def failures_of(
 
 def text_failures_of(error: Exception) -> Failures:
     """Return what is wrong with a text, or with the first bad one of several, which is named by its position."""
-    return {_path_of(str(error)).strip("[]"): [failure_of(error)]}
+    return {_path_of(str(error)): [failure_of(error)]}
 
 
 def failure_of(error: Exception) -> Failure:
@@ -92,7 +93,9 @@ def failure_of(error: Exception) -> Failure:
 
 def _path_of(message: str) -> str:
     found = _WHERE.search(message)
-    return "" if found is None else found["path"].removeprefix("$").lstrip(".").replace("[...]", "")
+    if found is None:
+        return ""
+    return _INDEX.sub(r".\1", found["path"].removeprefix("$").replace("[...]", "")).lstrip(".")
 
 
 class _Walk:
