@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._container import Container as Container, Context as Context
     from ._context import ExecutionContext as ExecutionContext, Reflector as Reflector
     from ._denials import log_denial as log_denial
+    from ._foreign_types import ForeignTypes as ForeignTypes
     from ._graph import Binding as Binding, Graph as Graph, LayerUse as LayerUse, ModuleNode as ModuleNode
     from ._handler import (
         FromContext as FromContext, Handler as Handler, HandlerMarker as HandlerMarker, HostMarker as HostMarker,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         ParseArray as ParseArray, ParseBool as ParseBool, ParseDate as ParseDate, ParseEnum as ParseEnum,
         ParseFloat as ParseFloat, ParseInt as ParseInt, ParseUUID as ParseUUID,
     )
+    from ._pipe_code import Pipes as Pipes
     from ._pipes import (
         DefaultValue as DefaultValue, Lowercase as Lowercase, Trim as Trim, Uppercase as Uppercase,
         Validate as Validate, ValidationPipe as ValidationPipe,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from ._settings import Settings as Settings
     from ._source import CompiledFunction as CompiledFunction, Source as Source
     from ._status import AppStatus as AppStatus
+    from ._supervisor import Shared as Shared
     from ._surface import handler_of as handler_of
     from ._trace import (
         CURRENT_TRACE as CURRENT_TRACE, Trace as Trace, current_trace as current_trace,
@@ -107,16 +110,16 @@ __all__ = [
     "Container", "Context", "CycleError", "DefaultValue", "DefinitionError", "Denial", "DenialKind", "DeniedError",
     "DomainError", "DuplicateProviderError", "DurableOccurrences", "DynamicModule", "Edge", "EdgeEntry", "Endpoint",
     "EndpointAnswer", "EndpointRequest", "ExceptionFilter", "ExecutionContext", "Failure", "FailureKind", "Failures",
-    "ForeignDecoder", "FromContext", "Gauge", "GaugeSource", "Graph", "Guard", "Handler", "HandlerCode", "HandlerError",
-    "HandlerMarker", "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor", "LayerUse",
-    "Lowercase", "MaskableSupport", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError", "Never", "Not",
-    "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter",
+    "ForeignDecoder", "ForeignTypes", "FromContext", "Gauge", "GaugeSource", "Graph", "Guard", "Handler", "HandlerCode",
+    "HandlerError", "HandlerMarker", "HealthIndicator", "Hooks", "HostMarker", "Inject", "Instrument", "Interceptor",
+    "LayerUse", "Lowercase", "MaskableSupport", "MissingProviderError", "ModuleError", "ModuleNode", "NestPyError",
+    "Never", "Not", "NotProvidedError", "OccurrenceStore", "Operation", "Outbox", "OutboxMessage", "Page", "Parameter",
     "ParameterOptions", "ParseArray", "ParseBool", "ParseDate", "ParseEnum", "ParseFloat", "ParseInt", "ParseUUID",
-    "Pin", "Pipe", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Reading", "Record",
-    "Reflector", "Relation", "RequestScope", "SchemaSupport", "Scope", "ScopeCode", "ScopeError", "Secret", "Section",
-    "SectionError", "Serving", "Settings", "Source", "StartError", "StrayCancellationError", "Token", "Trace",
-    "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase", "Validate",
-    "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators", "attach_metadata",
+    "Pin", "Pipe", "Pipes", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Reading",
+    "Record", "Reflector", "Relation", "RequestScope", "SchemaSupport", "Scope", "ScopeCode", "ScopeError", "Secret",
+    "Section", "SectionError", "Serving", "Settings", "Shared", "Source", "StartError", "StrayCancellationError",
+    "Token", "Trace", "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase",
+    "Validate", "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators", "attach_metadata",
     "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config", "current_actor",
     "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic", "extend_metadata", "failure_of",
     "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app", "log_denial", "meta", "module",
@@ -139,6 +142,7 @@ _NAMES_OF_MODULES = {
     "_container": "Container Context",
     "_context": "ExecutionContext Reflector",
     "_denials": "log_denial",
+    "_foreign_types": "ForeignTypes",
     "_graph": "Binding Graph LayerUse ModuleNode",
     "_handler": (
         "FromContext Handler HandlerMarker HostMarker Parameter ParameterOptions blocking declare_handler declare_host "
@@ -157,6 +161,7 @@ _NAMES_OF_MODULES = {
     "_module": "DynamicModule dynamic module",
     "_names": "name_of",
     "_parse_pipes": "ParseArray ParseBool ParseDate ParseEnum ParseFloat ParseInt ParseUUID",
+    "_pipe_code": "Pipes",
     "_pipes": "DefaultValue Lowercase Trim Uppercase Validate ValidationPipe",
     "_provider": "Inject Provider Scope Token injectable provide provide_generic",
     "_reach": "needs_of reachable",
@@ -169,6 +174,7 @@ _NAMES_OF_MODULES = {
     "_settings": "Settings",
     "_source": "CompiledFunction Source",
     "_status": "AppStatus",
+    "_supervisor": "Shared",
     "_surface": "handler_of",
     "_trace": "CURRENT_TRACE Trace current_trace outgoing_trace",
     "_unknown_settings": "UnknownSetting",

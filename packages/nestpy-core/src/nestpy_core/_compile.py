@@ -72,6 +72,31 @@ class Compiler:
         """
         return self._finish(_Function(self.graph, None, code, self._instruments(None, None), "unmatched"))
 
+    def providers(self, name: str, *tokens: Any) -> CompiledFunction:  # any tokens
+        """Compile what returns the instances of *tokens* in this start, as a tuple: what a transport works with.
+
+        Compiled handlers have theirs by themselves. An edge calls this in its `compile`, and the function of what it
+        gets where it serves: ``outbox, clock = self._parts.function()``.
+
+        Args:
+            name: what tracebacks and ``nestpy routes --source`` call it, for instance ``bridge parts``.
+            tokens: of singletons; one that takes several bindings gives a list, one that nothing binds None.
+        """
+        out = Source()
+        given = [self._instance(token, out) for token in tokens]
+        with out.block("def handle():"):
+            out.line(f"return ({''.join(f'{one}, ' for one in given)})")
+        compiled = CompiledFunction(name, f"nestpy:{name}", out, self._codes)
+        self.functions.append(compiled)
+        return compiled
+
+    def _instance(self, token: Any, out: Source) -> str:  # any token
+        bindings = sorted(self.graph.bindings_of(token), key=lambda binding: binding.position)
+        instances = [out.instance(binding.settled) for binding in bindings]
+        if any(binding.multi for binding in bindings):
+            return f"[{', '.join(instances)}]"
+        return instances[0] if instances else "None"
+
     def _instruments(self, handler: Handler | None, marker: HandlerMarker | None) -> list[Instrument]:
         if not self._instrumented:
             return []

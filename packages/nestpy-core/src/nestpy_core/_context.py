@@ -22,7 +22,8 @@ class ExecutionContext(msgspec.Struct, eq=False):
     """One unit of work, as its layers see it; every edge subclasses it with what it knows.
 
     It exists only for handlers with a layer (or parameter) that reads it. It is a Struct because making
-    one is then three times as fast.
+    one is then three times as fast. The subclass has its fields by keyword (``kw_only=True``) and says its `edge`:
+    ``class JobContext(ExecutionContext, kw_only=True): job: Job``.
 
     Attributes:
         edge: the edge's name, for instance ``http``.

@@ -32,15 +32,17 @@ class Instrument(Record, frozen=True):
 
 
 class ScopeCode(Protocol):
-    """What an edge writes of the request scope that several of its compiled functions share.
+    """What an edge writes of the request scope that several of its compiled functions share."""
 
-    Attributes:
-        subject: the name under which each of them has the edge's own object; what makes the providers is given it.
-        instances: an expression for its `RequestScope`, made when it is read first.
-    """
+    @property
+    def subject(self) -> str:
+        """The name under which each of them has the edge's own object; what makes the providers is given it."""
+        ...
 
-    subject: str
-    instances: str
+    @property
+    def instances(self) -> str:
+        """An expression for its `RequestScope`, made when it is read first."""
+        ...
 
     def context(self, out: Source) -> str:
         """Return an expression that builds the `ExecutionContext` of the whole unit: that of no handler."""
@@ -59,8 +61,9 @@ class HandlerCode(Protocol):
 
     An edge that bounds its calls also has ``around(out, *, observed) -> AbstractContextManager[None]``: it writes
     what stands around everything but the operation instruments, request scope and its clean-up included. What it
-    answers itself it tells them, where *observed*, through ``outcome``. One with ``owes_cleanup`` true has ``stack``, a
-    `CleanUp`, in what `arguments` writes. One that has results of its own kind, which carry the handler's (a response
+    answers itself it tells them, where *observed*, through ``outcome``. One with ``owes_cleanup`` true has ``stack`` in
+    what `arguments` writes: ``await stack.enter_async_context(…)`` or ``stack.enter_context(…)`` leaves at the end of
+    the call what it entered. One that has results of its own kind, which carry the handler's (a response
     with a body, a stream), has ``shape(out, call, handler)``: it writes the assignment to ``result`` of what *call*, an
     expression for ``shape``, makes of what they carry, a stream's items each as a list of one. One that knows more of a
     call than its subject has ``call(out) -> str``: it writes what makes its own `Call` and returns an expression for
@@ -68,19 +71,34 @@ class HandlerCode(Protocol):
     ``result``, or an empty text where it cannot be one. One that writes a part of a larger call, which is a unit of
     work itself, has ``part`` true: no instrument of the site ``operation`` stands around it.
 
-    Attributes:
-        name: the function's name, any text.
-        filename: what tracebacks call the file.
-        signature: its parameters, for instance ``scope, protocol``.
-        subject: an expression for what a call is about, which its `Call` holds.
-        wants_context: whether what `arguments` writes reads ``context``.
+    The compiled function is a coroutine function with the `signature`; the edge calls it for each call, in a task or a
+    context (`contextvars`) of its own, so that who acts and the unit of work end with the call.
     """
 
-    name: str
-    filename: str
-    signature: str
-    subject: str
-    wants_context: bool
+    @property
+    def name(self) -> str:
+        """The function's name, any text."""
+        ...
+
+    @property
+    def filename(self) -> str:
+        """What tracebacks call the file."""
+        ...
+
+    @property
+    def signature(self) -> str:
+        """Its parameters, for instance ``scope, protocol``."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """An expression for what a call is about, which its `Call` holds."""
+        ...
+
+    @property
+    def wants_context(self) -> bool:
+        """Whether what `arguments` writes reads ``context``, as `Parameter.context_reader` does."""
+        ...
 
     def context(self, out: Source) -> str:
         """Return an expression that builds the edge's `ExecutionContext`."""
@@ -91,11 +109,19 @@ class HandlerCode(Protocol):
         ...
 
     def arguments(self, out: Source, pipes: Pipes) -> dict[str, str]:
-        """Write what extracts the arguments; return an expression for each parameter that is not injected."""
+        """Write what extracts the arguments; return an expression for each parameter that is not injected.
+
+        It stands inside of interceptors and guards: what it raises, a `ViolationsError` for what does not fit, filters
+        catch, and `failure` answers. Each variable goes through ``pipes.apply(variable, parameter)``.
+        """
         ...
 
     def refusal(self, out: Source) -> str:
-        """Return an expression that turns ``verdict`` (False, a `Denial` or an exception) into a result."""
+        """Return an expression that turns ``verdict`` into a result, which outer interceptors then see.
+
+        It is what the guard returned, False or a `Denial`, which `log_denial` makes one of. Where interceptors stand
+        outside of the guards it may also be the exception that a guard raised, to be answered as in `failure`.
+        """
         ...
 
     def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
@@ -110,5 +136,9 @@ class HandlerCode(Protocol):
         ...
 
     def failure(self, out: Source, *, observed: bool) -> None:
-        """Write what answers to the exception ``error``, then return."""
+        """Write what answers to the exception ``error``, then return.
+
+        An edge has words for a `ViolationsError` (what does not fit, by field), a `DeniedError` and a `DomainError` by
+        its kind. Anything else is logged with its traceback, and its text stays in the process.
+        """
         ...

@@ -46,13 +46,19 @@ class Carrier(Record, frozen=True):
 class Transport(Protocol):
     """What serves an edge while the app runs: a listener, a worker, a ticker."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What logs and errors call it."""
+        ...
 
     async def serve(self, serving: Serving) -> None:
-        """Serve until ``serving.stopping`` is set, then finish what runs and return.
+        """Serve until ``serving.stopping`` is set, then accept no more, finish what runs and return.
 
-        Call ``serving.ready()`` once calls are accepted. The task is cancelled at the drain deadline.
-        Whatever this raises ends the other transports too and is the process's result.
+        Call ``serving.ready()`` once calls are accepted. The task is cancelled at the drain deadline, and whatever
+        runs should then be, too. Whatever this raises ends the other transports too and is the process's result.
+
+        Every instance exists by now, and every setting: what ``for_root_async`` gives stands in the graph's
+        ``sections`` from here on. Instances that no handler has come from `Compiler.providers`.
         """
         ...
 
@@ -105,20 +111,32 @@ class Edge(Protocol):
     all transports have ended and before the first shutdown hook, and cancelled when the time to finish is over. One
     that cannot do everything over RSGI may have ``under_rsgi()``: called when a foreign RSGI server starts the app,
     it logs what will not work there.
+
+    Handlers are not a must: one that only sends, such as the relay of an outbox, has a transport or `finish` alone.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its markers, carriers and contexts have as ``edge``."""
+        ...
 
     def verify(self) -> Iterable[Problem]:
-        """Return what is wrong with this edge's handlers; nothing has been constructed."""
+        """Return what is wrong with this edge's handlers; nothing has been constructed.
+
+        `ForeignTypes.problem` tells of each annotation that arguments are decoded to whether anything decodes it.
+        """
         ...
 
     def compile(self, compiler: Compiler) -> None:
-        """Compile every handler to one function, as code without instances."""
+        """Compile every handler to one function, as code without instances; `Graph.handlers_of` has them.
+
+        Core binds what `Compiler` gave at every start. What the edge needs beside its handlers, `Compiler.providers`
+        compiles.
+        """
         ...
 
     def transport(self) -> Transport | None:
-        """Return what serves this edge, or None when another edge carries it."""
+        """Return what serves this edge, or None when another edge carries it; asked before anything is constructed."""
         ...
 
 
@@ -126,8 +144,11 @@ class Hooks:
     """Implement any of these with `hookimpl` in the module that the entry point names.
 
     Entry points stand in the group ``nestpy``. The module imports its real code inside its hooks, so
-    that an installed capability which the app does not import costs nothing. Hooks are synchronous
-    and run at boot.
+    that an installed capability which the app does not import costs nothing: ``graph.has("nestpy_foo:FooModule")``
+    asks without importing either. Hooks are synchronous and run at boot. Each takes the parameters that it names.
+
+    ``nestpy_api = "0.1"`` in that module says which version of these hooks it was written for; a nestpy-core that
+    speaks another one then names both, instead of failing somewhere in them.
     """
 
     @hookspec
@@ -139,15 +160,26 @@ class Hooks:
             indicators are providers of `HealthIndicator` with ``multi=True``. Endpoints, operations and relations
             that depend on settings or on what handlers return are returned by a function, given the graph once
             those are loaded and read. None when the app does not import this capability.
+
+            A provider that the capability's own module lists needs no second line here, but for what is found by
+            type: ``provide(HealthIndicator, use_existing=CacheIndicator, multi=True)``.
         """
 
     @hookspec
     def nestpy_verify(self, graph: Graph) -> Iterable[Problem] | None:
-        """Return what this capability finds wrong with the joined graph; all problems are reported at once."""
+        """Return what this capability finds wrong with the joined graph; all problems are reported at once.
+
+        A generator is best: a `Problem` that it raises joins those that it has yielded. The graph may be one in which
+        others have found problems: providers may be missing, and ``links`` be empty.
+        """
 
     @hookspec
     def nestpy_edge(self, graph: Graph) -> Edge | None:
-        """Return the edge when the graph holds work for it, else None."""
+        """Return the edge when the graph holds work for it, else None.
+
+        That is mostly when its module is imported. Where it is not, and somebody wrote the edge's decorators, core
+        says so by itself.
+        """
 
     @hookspec
     def nestpy_instrument(
@@ -170,16 +202,21 @@ class Hooks:
 
     @hookspec(firstresult=True)
     def nestpy_schema(self, cls: type) -> SchemaSupport | None:
-        """Return support for *cls* when it is a type of the library that this plugin serves, else None."""
+        """Return support for *cls* when it is a type of the library that this plugin serves, else None.
+
+        Asked for classes that msgspec does not know by itself: never for a Struct, a dataclass, a TypedDict, an attrs
+        class, an enumeration or a builtin, which keep msgspec's own rules. The first plugin that answers serves it.
+        """
 
     @hookspec
     def nestpy_commands(self, group: click.Group) -> None:
-        """Add commands to ``nestpy``."""
+        """Add commands to ``nestpy``; `load_app` gives the app of a target. One of the same name is left out."""
 
     @hookspec
     def nestpy_client(self, app: App) -> tuple[str, Any] | None:
         """Return a name and a client of this edge for the test kit, for instance ``("http", client)``.
 
         It becomes the attribute ``http`` of a `TestApp`. The client runs each unit of work in a task, and so in a
-        copy of the test's context, as the edge does in production. None when the app does not use this edge.
+        copy of the test's context, as the edge does in production. None when the app does not use this edge, which
+        ``app.edges`` tells: nothing has to listen for a client that calls the edge itself.
         """

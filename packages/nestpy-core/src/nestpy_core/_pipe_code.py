@@ -11,9 +11,11 @@ from ._graph import Binding, LayerUse
 from ._handler import Parameter
 from ._source import Source
 
+__all__ = ("Pipes",)
+
 
 class Pipes:
-    """Writes the pipes of one handler where its edge asks for them."""
+    """Writes the pipes of one handler where its edge asks for them; core makes it for `HandlerCode.arguments`."""
 
     def __init__(self, out: Source, construction: Construction, uses: Sequence[LayerUse]) -> None:
         self._out = out

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from ._line import Line
 from .errors import StartError
 
+__all__ = ("Shared",)
+
 logger = logging.getLogger("nestpy.supervisor")
 
 WINDOW = 60.0
@@ -31,7 +33,10 @@ _ROLLING = getattr(signal, "SIGHUP", None)
 
 
 class Shared(Protocol):
-    """What the processes of one role have in common, a listening socket for instance; it crosses to them."""
+    """What the processes of one role have in common, a listening socket for instance.
+
+    It crosses to them: by inheritance where they are forked, pickled where they are spawned.
+    """
 
     def close(self) -> None:
         """Give up this process's copy."""

@@ -294,13 +294,18 @@ class Outbox(Protocol):
     def enlist(self, topic: str, payload: bytes, *, id: str) -> Awaitable[bool]:  # noqa: A002  # what it is called
         """Record a message in the unit of work that runs: it is lost with it, and pending once it is kept.
 
+        Args:
+            topic: whose message it is; it begins with the name of the capability that sends it.
+            payload: what is to be sent. Who acts and the trace go along only in here (`outgoing_trace`).
+            id: new for each message.
+
         Returns:
             False where no unit of work runs that may write: the caller sends by itself.
         """
         ...
 
     def pending(self, topic: str, limit: int) -> Awaitable[Sequence[OutboxMessage]]:
-        """Return kept messages of *topic*, the oldest first."""
+        """Return kept messages of *topic*, the oldest first; until they are settled, to every process that asks."""
         ...
 
     def settle(self, ids: Sequence[str]) -> Awaitable[None]:
@@ -362,7 +367,10 @@ class DurableOccurrences(OccurrenceStore, Protocol):
 class HealthIndicator(Protocol):
     """One check of a probe; several are bound with ``multi=True``."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the probe's answer calls it."""
+        ...
 
     def check(self) -> Awaitable[None]:
         """Return when healthy, raise otherwise; the text of the error stays in the process."""
@@ -404,7 +412,10 @@ class GaugeSource(Protocol):
     once. What concerns a whole fleet is read alike in each process.
     """
 
-    gauges: Sequence[Gauge]
+    @property
+    def gauges(self) -> Sequence[Gauge]:
+        """What it may show."""
+        ...
 
     def read(self) -> Awaitable[Sequence[Reading]]:
         """Return what the gauges show now; raise where nobody can tell."""
@@ -430,19 +441,22 @@ class ViolationsError(ValueError):
 class SchemaSupport(Protocol):
     """How values of a foreign library's types are decoded, encoded and described.
 
-    A schema plugin returns one from `nestpy_schema`; edges ask it for types they meet.
+    A schema plugin returns one from `nestpy_schema`; edges ask it for types they meet, through `ForeignTypes`.
     """
 
     def decode(self, cls: type, value: Any) -> Any:
-        """Build an instance of *cls* from JSON-like *value*; raise `ViolationsError` when it does not fit."""
+        """Build an instance of *cls* from JSON-like *value*; raise `ViolationsError` when it does not fit.
+
+        Its messages are answered to callers: they name what is expected, never the value.
+        """
         ...
 
     def encode(self, value: Any) -> Any:
-        """Return JSON-like data for an instance."""
+        """Return JSON-like data for an instance, in which anything may stand that msgspec or another plugin encodes."""
         ...
 
     def json_schema(self, cls: type) -> Mapping[str, Any]:
-        """Return the JSON Schema (draft 2020-12) of *cls*."""
+        """Return the JSON Schema (draft 2020-12) of *cls*; what it refers to stands in ``$defs`` at its top."""
         ...
 
 

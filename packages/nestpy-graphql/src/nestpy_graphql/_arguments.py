@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from graphql import GraphQLArgument
 
-from nestpy_core import Graph, Handler, Parameter, ViolationsError, failures_of
+from nestpy_core import ForeignTypes, Graph, Handler, Parameter, ViolationsError, failures_of
 
 from ._known_types import check_apart
 from ._loaders import is_loader
@@ -82,7 +82,7 @@ class Arguments:
             (one.name, one.hint) if one.required else (one.name, one.hint, _default(one.default)) for one in parameters
         ]
         self._struct = msgspec.defstruct(f"{handler.name}_arguments", fields, kw_only=True)
-        self._schema_of = graph.schema_of
+        self._foreign = ForeignTypes(graph).decode
         self._names = names
         self._hints = {one.name: one.hint for one in parameters} if by_wire else {}
 
@@ -103,14 +103,6 @@ class Arguments:
     def _named(self, path: str) -> str:
         head, dot, rest = path.partition(".")
         return f"{self._names.get(head, head)}{dot}{rest}"
-
-    def _foreign(self, cls: type, value: Any) -> Any:
-        if isinstance(value, cls):  # a scalar that the app declares, or an upload
-            return value
-        support = self._schema_of(cls)
-        if support is None:
-            raise TypeError(f"`{cls.__name__}` is served by no schema plugin")
-        return support.decode(cls, value)
 
 
 def _default(value: Any) -> Any:

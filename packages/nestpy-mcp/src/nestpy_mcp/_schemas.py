@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from nestpy_core import FromContext, Graph, Handler, Parameter, ViolationsError, failures_of
+from nestpy_core import ForeignTypes, FromContext, Graph, Handler, Parameter, ViolationsError, failures_of
 
 from ._foreign import DEFS, ForeignSchemas
 
@@ -52,27 +52,8 @@ class Schemas:
     """The types of one app: foreign libraries' included, as their schema plugins serve them."""
 
     def __init__(self, graph: Graph) -> None:
-        self._schema_of = graph.schema_of
-        self._supports: dict[type, Any] = {}
-        self.encode = msgspec.json.Encoder(enc_hook=self._encode_foreign).encode
-
-    def _support(self, cls: type) -> Any:
-        if cls not in self._supports:
-            self._supports[cls] = self._schema_of(cls)
-        return self._supports[cls]
-
-    def decode_foreign(self, cls: type, value: Any) -> Any:
-        """Decode a foreign type."""
-        support = self._support(cls)
-        if support is None:
-            raise TypeError(f"`{cls.__name__}` is served by no schema plugin")
-        return support.decode(cls, value)
-
-    def _encode_foreign(self, value: Any) -> Any:
-        support = self._support(type(value))
-        if support is None:
-            raise TypeError(f"`{type(value).__name__}` cannot be encoded")
-        return support.encode(value)
+        self.types = ForeignTypes(graph)
+        self.encode = msgspec.json.Encoder(enc_hook=self.types.encode).encode
 
     def json_schema(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type.
@@ -80,11 +61,11 @@ class Schemas:
         Raises:
             TypeError: neither msgspec nor a plugin knows it.
         """
-        return json_schema(kind, ForeignSchemas(self._support))
+        return json_schema(kind, ForeignSchemas(self.types.support))
 
     def builtins(self, value: Any) -> Any:
         """Return JSON-like data for any value."""
-        return msgspec.to_builtins(value, enc_hook=self._encode_foreign)
+        return msgspec.to_builtins(value, enc_hook=self.types.encode)
 
     def arguments(self, handler: Handler, parameters: list[Parameter], texts: Mapping[str, str]) -> Arguments:
         """Return what decodes the parameters of a handler."""
@@ -124,9 +105,9 @@ class Arguments:
         """
         given = {} if value is None else value
         try:
-            return msgspec.convert(given, self.struct, strict=not texts, dec_hook=self._schemas.decode_foreign)
+            return msgspec.convert(given, self.struct, strict=not texts, dec_hook=self._schemas.types.decode)
         except (ValueError, RecursionError) as error:
-            found = failures_of(self.struct, given, error, self._schemas.decode_foreign, refuse_unknown=True)
+            found = failures_of(self.struct, given, error, self._schemas.types.decode, refuse_unknown=True)
             raise ViolationsError(found) from None
 
 

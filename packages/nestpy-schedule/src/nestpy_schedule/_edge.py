@@ -20,7 +20,6 @@ from nestpy_core import (
     HandlerError,
     Problem,
     Serving,
-    Source,
 )
 
 from ._condition import ConditionEntry
@@ -116,12 +115,7 @@ class ScheduleEdge:
         """Compile each tick, and what hands the transport the schedules at every start."""
         for name, handler, marker in self._handlers:
             self._functions.append(compiler.handler(handler, marker, TickCode(handler, name)))
-        out = Source()
-        schedules = out.instance(self.graph.bindings_of(Schedules)[0].settled)
-        with out.block("def handle():"):
-            out.line(f"return {schedules}")
-        self._parts = CompiledFunction("schedule parts", "nestpy:schedule parts", out)
-        compiler.functions.append(self._parts)
+        self._parts = compiler.providers("schedule parts", Schedules)
 
     def transport(self) -> ScheduleEdge | None:
         """Return what runs the schedules, where this process is to."""
@@ -150,7 +144,7 @@ class ScheduleEdge:
     async def serve(self, serving: Serving) -> None:
         """Run what is due until the app stops; then finish what runs."""
         assert self._parts is not None  # noqa: S101  # compiled before anything serves
-        schedules: Schedules = self._parts.function()
+        (schedules,) = self._parts.function()
         schedules.leave()
         for entry in self._entries(schedules):
             schedules.enter(entry)
