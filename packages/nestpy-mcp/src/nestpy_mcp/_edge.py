@@ -50,6 +50,7 @@ class McpEdge:
         for host, entry in reader.read():
             self._take(host, entry)
         self._problems += reader.problems
+        self._check_completions()
 
     def _take(self, host: McpMarker, entry: Entry) -> None:
         server = self._table.servers.setdefault(host.path, McpServer(host.path, self.config))
@@ -67,6 +68,22 @@ class McpEdge:
             return
         entry.door = self._door(server, entry)
         self._entries.append(entry)
+
+    def _check_completions(self) -> None:
+        for server in self._table.servers.values():
+            known = {one.key: one for kind in ("prompt", "template") for one in server.entries.get(kind, ())}
+            for entry in server.entries.get("completion", ()):
+                marker: Any = entry.marker
+                target = known.get(marker.of)
+                what = f"`{entry.handler.label}` completes `{marker.argument}` of `{marker.of}`"
+                if target is None:
+                    text = f"{what}, and `{server.path}` has no such prompt and no such template."
+                    there = " and ".join(f"`{key}`" for key in known) or "none"
+                    self._problems.append(HandlerError(text, hints=(f"there are {there}",)))
+                elif marker.argument not in target.completed:
+                    taken = " and ".join(f"`{one}`" for one in target.completed) or "nothing"
+                    hints = (f"it takes {taken}",)
+                    self._problems.append(HandlerError(f"{what}, which does not take it.", hints=hints))
 
     def _identify(self, server: McpServer, host: McpMarker, handler: Handler) -> None:
         if not any((host.name, host.title, host.version, host.instructions, host.stateful is not None)):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from nestpy_core import Graph, Handler, HandlerError, LayerUse, Problem
+from nestpy_core import ExecutionContext, Graph, Handler, HandlerError, LayerUse, Problem, name_of
+from nestpy_http import Request
 
 from ._markers import CompletionMarker, EntryMarker, McpMarker, PromptMarker, ResourceMarker, ToolMarker
 from ._operation_code import data_parameters
 from ._results import Results, deceives, shape_of
-from ._schemas import Arguments, Schemas, docstring_of
+from ._schemas import Arguments, Schemas, docstring_of, plain
 
+_DESCRIBED = "annotate it with a type that msgspec knows, or install a schema plugin for it"
 _VARIABLE = re.compile(r"\{\+?([A-Za-z_]\w*)\}")
 
 
@@ -48,6 +50,13 @@ class Entry:
     def guards(self) -> tuple[LayerUse, ...]:
         """The guards that authenticate or authorize."""
         return tuple(use for use in self.handler.layers["guards"] if use.posture)
+
+    @property
+    def completed(self) -> Collection[str]:
+        """What may be completed of it: the arguments of a prompt, the variables of a template."""
+        if self.kind == "prompt":
+            return [one["name"] for one in self.listed["arguments"]]
+        return _VARIABLE.findall(self.key) if self.kind == "template" else ()
 
     @property
     def label(self) -> str:
@@ -84,6 +93,10 @@ class Entries:
                 yield host, entry
 
     def _entry(self, handler: Handler, marker: EntryMarker) -> Entry | None:
+        refusal = _not_given(handler)
+        if refusal is not None:
+            self._problem(*refusal)
+            return None
         summary, texts = docstring_of(inspect.getdoc(handler.function) or "")
         description = marker.description or summary
         if not description and isinstance(marker, ToolMarker | PromptMarker):
@@ -99,10 +112,7 @@ class Entries:
             if isinstance(marker, ResourceMarker):
                 return self._resource(handler, marker, description, texts)
         except (TypeError, NameError, ValueError) as error:
-            self._problem(
-                f"`{handler.label}` has a parameter or a result that JSON Schema cannot describe: {error}.",
-                "annotate it with a type that msgspec knows, or install a schema plugin for it",
-            )
+            self._problem(*self._indescribable(handler, error))
             return None
         return self._completion(handler, marker) if isinstance(marker, CompletionMarker) else None
 
@@ -179,8 +189,31 @@ class Entries:
             )
         return entry
 
+    def _indescribable(self, handler: Handler, error: Exception) -> tuple[str, str]:
+        """Return which parameter it is that has no schema, or that it is the result, and what to write."""
+        for one in data_parameters(handler):
+            if not self._schemas.describes(one.hint):
+                text = f"`{handler.label}({one.name})` is `{name_of(one.hint)}`, which JSON Schema cannot describe."
+                return text, _DESCRIBED
+        if not self._schemas.describes(handler.returns):
+            text = f"`{handler.label}` returns `{name_of(handler.returns)}`, which JSON Schema cannot describe."
+            return text, _DESCRIBED
+        return f"`{handler.label}` has a parameter or a result that JSON Schema cannot describe: {error}.", _DESCRIBED
+
     def _problem(self, text: str, hint: str) -> None:
         self.problems.append(HandlerError(text, hints=(hint,)))
+
+
+def _not_given(handler: Handler) -> tuple[str, str] | None:
+    """Return which parameter says nothing, or asks for what another edge gives, and what to write."""
+    for one in data_parameters(handler):
+        kind, label = plain(one.hint), f"{handler.label}({one.name})"
+        if kind is inspect.Parameter.empty:
+            return f"`{label}` says nothing of its type.", _DESCRIBED
+        if kind is Request or (isinstance(kind, type) and issubclass(kind, ExecutionContext)):
+            taken = "McpRequest" if kind is Request else "McpContext"
+            return f"`{label}` is `{name_of(kind)}`, which an operation is not given.", f"take `{taken}`"
+    return None
 
 
 def _wrapped(schema: dict[str, Any]) -> dict[str, Any]:

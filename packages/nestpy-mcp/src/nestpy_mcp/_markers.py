@@ -121,6 +121,8 @@ def mcp(
     Raises:
         DefinitionError: *path* is none.
     """
+    if callable(path):
+        raise DefinitionError("`@mcp` is written with parentheses.\nHint: write `@mcp()`")
     if not isinstance(path, str) or not _PATH.fullmatch(path):
         raise DefinitionError(
             f"`{path}` in `@mcp` is no path of a server.\nHint: write a path without parameters, as in `/mcp`"

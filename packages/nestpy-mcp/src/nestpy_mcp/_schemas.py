@@ -63,6 +63,14 @@ class Schemas:
         """
         return json_schema(kind, ForeignSchemas(self.types.support))
 
+    def describes(self, kind: Any) -> bool:
+        """Say whether a type has a schema."""
+        try:
+            self.json_schema(kind)
+        except (TypeError, NameError, ValueError):
+            return False
+        return True
+
     def builtins(self, value: Any) -> Any:
         """Return JSON-like data for any value."""
         return msgspec.to_builtins(value, enc_hook=self.types.encode)
