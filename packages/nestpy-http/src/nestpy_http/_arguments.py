@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import inspect
-import pathlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, get_args, get_origin
 
-from nestpy_core import ExecutionContext, Failures, Handler, Parameter, Record, failure_of, name_of
+from nestpy_core import ExecutionContext, Failures, Graph, Handler, Parameter, Record, failure_of, name_of
 
+from ._argument_errors import (
+    ambiguous,
+    given_elsewhere,
+    is_pathlib,
+    misplaced,
+    misspelt,
+    pathlibs,
+    two_bodies,
+    unread_constraint,
+)
 from ._body import either
 from ._client_address import ClientIp
 from ._context import HttpContext, Request
 from ._controllers import WebSocketMarker
 from ._intake import JSON, consumed_by
-from ._parameters import ParameterOptions, Place
+from ._parameters import FORM_PLACES, ParameterOptions, Place
 from ._schema import Schemas, check_segment, instance_or, is_collection, is_data, optional_inner, path_converter
 from ._violations import body_error, invalid, item_path
 from ._websocket import WebSocket
@@ -25,8 +34,6 @@ if TYPE_CHECKING:
 
 NO_OPTIONS = ParameterOptions()
 CARRIERS: tuple[Any, ...] = (Request, HttpContext, ExecutionContext, WebSocket, ClientIp)  # the last is a NewType
-FORM_PLACES = (Place.FORM, Place.FILE)
-BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 def _none(cls: type, _value: Any) -> Any:
@@ -99,8 +106,9 @@ class Argument(Record, frozen=True):
 class ArgumentReader:
     """Reads the arguments of one app's handlers."""
 
-    def __init__(self, schemas: Schemas) -> None:
+    def __init__(self, schemas: Schemas, graph: Graph) -> None:
         self._schemas = schemas
+        self._graph = graph
 
     def read(
         self, handler: Handler, method: str, template: str, names: Iterable[str]
@@ -122,13 +130,8 @@ class ArgumentReader:
         if bodies and any(argument.place is Place.FORM or bodies[0].place is Place.BODY for argument in fields):
             bodies += fields
         if len(bodies) > 1:
-            both = " and ".join(f"`{argument.parameter.name}`" for argument in bodies[:2])
-            problems.append(
-                RouteError(
-                    f"`{handler.label}` takes two bodies, {both}; a request has one.",
-                    hints=("join them in one Struct, or mark one `Query[…]`, `Header[…]` or `Inject[…]`",),
-                )
-            )
+            first, second = ((each.parameter.name, each.place, each.kind) for each in bodies[:2])
+            problems.append(two_bodies(handler.label, first, second))
         return arguments, problems
 
     def _one(
@@ -141,11 +144,12 @@ class ArgumentReader:
         carried = parameter.context_reader or (kind if kind in CARRIERS else None)
         if carried is not None:
             return Argument(parameter, None, parameter.name, carried)
-        if kind is inspect.Parameter.empty:
-            return RouteError(f"{what} has no annotation.", hints=(f"write `{parameter.name}: Query[str]`, for one",))
+        problem = self._unplaced(what, parameter, kind, place, names)
+        if problem is not None:
+            return problem
         place = place or self._guess(parameter, kind, names)
         if place is None:
-            return _ambiguous(what, parameter, kind, template)
+            return ambiguous(what, parameter.name, kind, template, method)
         name = options.name or parameter.name
         if place is Place.PATH and name not in names:
             return RouteError(
@@ -158,13 +162,13 @@ class ArgumentReader:
                 hints=("write `File[Upload]`, or `File[list[Upload]]` for several",),
             )
         replaced = bool(parameter.pipes) and place not in (Place.BODY, Place.SIGNED_COOKIE, *FORM_PLACES)
-        problem = None if replaced else _misplaced(what, place, kind, method)
+        problem = None if replaced else misplaced(what, place, kind, method)
         if problem is not None:
             return problem
         if place is Place.HEADER and options.name is None:
             name = name.replace("_", "-")
         unchecked = kind is bytes or replaced or place is Place.FILE or (place is Place.BODY and is_stream(kind))
-        problem = None if unchecked else self._schemas.check(kind, what)
+        problem = None if unchecked else self._schemas.check(kind, what) or unread_constraint(what, kind)
         return problem or Argument(
             parameter,
             place,
@@ -178,6 +182,21 @@ class ArgumentReader:
             self._schemas.bounds.unless(allow_unknown=options.allow_unknown).refuse_unknown,
         )
 
+    def _unplaced(
+        self, what: str, parameter: Parameter, kind: Any, place: Place | None, names: set[str]
+    ) -> RouteError | None:
+        """Return what is wrong with how a parameter says its place, or does not."""
+        if kind is inspect.Parameter.empty:
+            return RouteError(f"{what} has no annotation.", hints=(f"write `{parameter.name}: Query[str]`, for one",))
+        if place is None and not parameter.pipes:
+            if is_pathlib(kind):
+                return pathlibs(what, parameter.name, kind)
+            if parameter.name not in names:
+                found = given_elsewhere(what, parameter, kind, self._graph)
+                if found is not None:
+                    return found
+        return misspelt(what, parameter.name, kind)
+
     def _guess(self, parameter: Parameter, kind: Any, names: set[str]) -> Place | None:
         if parameter.name in names:
             return Place.PATH
@@ -186,9 +205,7 @@ class ArgumentReader:
         return None
 
     def _is_foreign(self, kind: Any) -> bool:
-        if not isinstance(kind, type) or issubclass(kind, pathlib.PurePath):
-            return False
-        return self._schemas.check(kind, "") is not None or self._schemas.supports(kind)
+        return isinstance(kind, type) and (self._schemas.check(kind, "") is not None or self._schemas.supports(kind))
 
     def _made_of_body(
         self, handler: Handler, place: Place, kind: Any, options: ParameterOptions
@@ -226,21 +243,6 @@ def _split(hint: Any) -> tuple[Any, Place | None, ParameterOptions]:
     return (Annotated[(kind, *rest)] if rest else kind), place, options
 
 
-def _misplaced(what: str, place: Place, kind: Any, method: str) -> RouteError | None:
-    if place in (Place.BODY, *FORM_PLACES) and method not in BODY_METHODS:
-        word = "body" if place is Place.BODY else place.value
-        return RouteError(
-            f"{what} is a {word}, and {method} requests have none.",
-            hints=("use `@post`, `@put` or `@patch`", "or take its fields one by one, each as `Query[…]`"),
-        )
-    if place not in (Place.BODY, Place.SIGNED_COOKIE, *FORM_PLACES) and is_data(kind):
-        return RouteError(
-            f"{what} is `{name_of(kind)}`, which no single text of a {place.value} can be.",
-            hints=(f"take its fields one by one, each as `{place.value.title()}[…]`",),
-        )
-    return None
-
-
 def is_stream(kind: Any) -> bool:
     """Say whether a type is that of a body as it comes."""
     return get_origin(kind) in (AsyncIterator, AsyncIterable) and get_args(kind) == (bytes,)
@@ -255,25 +257,6 @@ def _file_kind(kind: Any) -> Callable[[Any], Any] | None:
     if inner is Upload:
         return one_file
     return all_files if get_origin(inner) is list and get_args(inner) == (Upload,) else None
-
-
-def _ambiguous(what: str, parameter: Parameter, kind: Any, template: str) -> RouteError:
-    name = name_of(kind)
-    if isinstance(kind, type) and issubclass(kind, pathlib.PurePath):
-        return RouteError(
-            f"{what} is pathlib's `{name}`.",
-            hints=(
-                f"for a path parameter write `{{{parameter.name}}}` in the route",
-                "and `http.Path[str]` after `import nestpy_http as http`",
-            ),
-        )
-    return RouteError(
-        f"{what} is `{name}`, which does not say where it comes from; `{template}` has no `{{{parameter.name}}}`.",
-        hints=(
-            f"write `{parameter.name}: Query[{name}]`, `Header[{name}]`, `Cookie[{name}]` or `Body[{name}]`",
-            f"or add `{{{parameter.name}}}` to the route",
-        ),
-    )
 
 
 def check_unread(name: str, value: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from nestpy_core import attach_metadata
 
 from ._accept import best_encoding, remembered
+from ._bare import refuse_bare
 from ._protocol import closed_errors
 from ._router import Route
 from ._wrapping import WrappedProtocol
@@ -39,6 +40,7 @@ _TYPES = frozenset(
 
 def compress(enabled: bool) -> Callable[[F], F]:  # noqa: FBT001  # a decorator that reads as it is spoken
     """Leave one route out of compression: ``@compress(False)``, for instance where a secret stands beside its input."""
+    refuse_bare(enabled, "@compress(False)")
 
     def declare(function: F) -> F:
         attach_metadata(function, "http_compress", value=enabled)

@@ -18,6 +18,7 @@ from nestpy_core import (
 from nestpy_core.errors import DefinitionError
 
 from ._answer import check_header
+from ._bare import refuse_bare
 from ._versions import Versions, listed
 
 __all__ = (
@@ -193,6 +194,7 @@ def route(path: str = "/", *, methods: Sequence[str] = EVERY_METHOD) -> Callable
 
 def version(*versions: str) -> Callable[[F], F]:
     """Narrow a route to some of its controller's versions, or give it versions where the controller has none."""
+    refuse_bare(versions and versions[0], '@version("2")')
     given = _versions("@version", versions)
 
     def declare(function: F) -> F:
@@ -231,6 +233,7 @@ def websocket(path: str = "/") -> Callable[[F], F]:
 
 def http_code(status: int) -> Callable[[F], F]:
     """Answer with *status*, from 200 to 399, when the handler returns."""
+    refuse_bare(status, "@http_code(202)")
     if not 200 <= status <= 399:
         raise DefinitionError(
             f"`@http_code({status})` must be from 200 to 399.\nHint: raise an `HttpError` for a failure"
@@ -248,6 +251,7 @@ def timeout(seconds: float) -> Callable[[T], T]:
 
     Without it the setting ``http.request_timeout`` holds. A stream is bounded up to its first byte.
     """
+    refuse_bare(seconds, "@timeout(5)")
     if not seconds >= 0:
         raise DefinitionError(f"`@timeout({seconds})` must be a number of seconds, or 0 for none.")
 

@@ -12,7 +12,7 @@ from typing import Any
 from nestpy_core import FromContext, Handler, Source
 from nestpy_core.contracts import EndpointRequest
 
-from ._arguments import FORM_PLACES, Argument, check_unread, explain
+from ._arguments import Argument, check_unread, explain
 from ._body import body_chunks, body_type, patience, read_body, unread
 from ._client_address import ClientIp, client_ip
 from ._context import Request
@@ -20,7 +20,7 @@ from ._deadlines import LIMIT
 from ._endpoint import neutral_request
 from ._input import check_json, has_body, parse_cookies, query_values
 from ._intake import JSON, Intake
-from ._parameters import Place
+from ._parameters import FORM_PLACES, Place
 from ._schema import BOOLEANS, is_collection, optional_inner
 from ._shape import BoundedDecoder
 from ._violations import pipe_error

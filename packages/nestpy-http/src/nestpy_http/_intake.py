@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from nestpy_core import DefinitionError, Record, attach_metadata, read_metadata
 
+from ._bare import refuse_bare
 from ._config import HttpConfig
 
 __all__ = ("body_limit", "consumes")
@@ -81,6 +82,7 @@ def body_limit(limit: int, *, files: int | None = None, fields: int | None = Non
         files: files of a form.
         fields: fields of a form, beside its files.
     """
+    refuse_bare(limit, "@body_limit(1048576)")
     changes: dict[str, Any] = {"limit": limit, "upload_limit": limit}
     changes |= {name: value for name, value in (("files", files), ("fields", fields)) if value is not None}
     return _changing(changes)

@@ -70,7 +70,7 @@ class Mounting:
         self._read()
 
     def _read(self) -> None:
-        reader = ArgumentReader(self._schemas)
+        reader = ArgumentReader(self._schemas, self._graph)
         for handler, host, marker in self._graph.handlers_of("http"):
             if isinstance(host, ControllerMarker) and isinstance(marker, RouteMarker | WebSocketMarker):
                 self._mount_versions(reader, handler, host, marker)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from nestpy_core import ParameterOptions as CoreOptions, check_layer
+from nestpy_core.errors import DefinitionError
 
 __all__ = ("Body", "Cookie", "File", "Form", "Header", "Path", "Query", "SignedCookie", "param")
 
@@ -31,6 +32,40 @@ class ParameterOptions(CoreOptions, frozen=True):
 
     name: str | None = None
     allow_unknown: bool | None = None
+
+
+FORM_PLACES = (Place.FORM, Place.FILE)
+
+
+def word_of(place: Place) -> str:
+    """Return the annotation that says *place*."""
+    return "".join(place.value.title().split())
+
+
+class Placing:
+    """What ``Query[int]`` is made of: ``Annotated[int, Place.QUERY]``. An alias of typing could not say why no call is.
+
+    Attributes:
+        place: where the values stand.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.__name__ = word_of(place)
+
+    def __getitem__(self, kind: Any) -> Any:
+        return Annotated[kind, self.place]
+
+    def __call__(self, *_given: Any, **_options: Any) -> NoReturn:
+        word = self.__name__
+        raise DefinitionError(
+            f"`{word}` is written as an annotation and not called.\n"
+            f"Hint: write `name: {word}[…]`, with a default behind it, and constraints as "
+            f"`{word}[Annotated[…, msgspec.Meta(…)]]`"
+        )
+
+    def __repr__(self) -> str:
+        return f"nestpy_http.{self.__name__}"
 
 
 Path = Annotated[T, Place.PATH]
@@ -58,6 +93,12 @@ Form = Annotated[T, Place.FORM]
 
 File = Annotated[T, Place.FILE]
 """The files of a field: ``File[Upload]`` takes one, ``File[list[Upload]]`` several; only then is multipart read."""
+
+
+if not TYPE_CHECKING:
+    Path, Query, Header, Cookie = map(Placing, (Place.PATH, Place.QUERY, Place.HEADER, Place.COOKIE))
+    SignedCookie, Body = map(Placing, (Place.SIGNED_COOKIE, Place.BODY))
+    Form, File = map(Placing, (Place.FORM, Place.FILE))
 
 
 def param(*, name: str | None = None, pipes: Sequence[Any] = (), allow_unknown: bool | None = None) -> ParameterOptions:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from urllib.parse import quote, urlsplit
 
 from ._answer import Response
+from ._bare import refuse_bare
 from .errors import BadRequestError
 
 __all__ = ("redirect",)
@@ -29,6 +30,7 @@ def redirect(url: str, status: int = 307) -> Response:
         BadRequestError: *url* leads elsewhere, or holds a backslash, a space or a control character. A host that
             the settings do not list is found when the answer is written; that is a 400 too.
     """
+    refuse_bare(url, '@redirect("/elsewhere")')
     if status not in STATUSES:
         raise ValueError(f"A redirect's status is 301, 302, 303, 307 or 308, not {status}")
     host = host_of(url)

@@ -40,7 +40,8 @@ class Template(Record, frozen=True):
             ValueError: says what is wrong with it, as the end of a sentence.
         """
         if ":" in text:
-            raise ValueError("has `:`; a parameter is written `{name}`")
+            more = ", its type in the handler, and `{name...}` for all that follows"
+            raise ValueError(f"has `:`; a parameter is written `{{name}}`{more if '{' in text else ''}")
         if UNSAFE.search(text):
             raise ValueError("has a segment that no request may have")
         parameters: list[tuple[str, int]] = []

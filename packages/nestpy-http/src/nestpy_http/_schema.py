@@ -64,7 +64,9 @@ class Schemas:
         try:
             info = msgspec_inspect.type_info(kind)
         except (TypeError, NameError) as error:
-            return RouteError(f"{what} is `{name_of(kind)}`, which cannot be decoded: {error}.", hints=())
+            absent = getattr(error, "name", None)
+            hints = (f"import `{absent}` where it is annotated, outside `if TYPE_CHECKING:`",) if absent else ()
+            return RouteError(f"{what} is `{name_of(kind)}`, which cannot be decoded: {error}.", hints=hints)
         for pattern in patterns_of(info):
             if explodes(pattern):
                 return RouteError(
@@ -161,7 +163,7 @@ class Schemas:
 def _unserved(what: str, kind: Any, cls: type) -> RouteError:
     library = _library(cls)
     own = "use a msgspec Struct, a dataclass, a TypedDict or an attrs class"
-    if library in sys.stdlib_module_names:
+    if not _is_installed(library):
         generated = issubclass(cls, AsyncIterable | Iterator)
         return RouteError(
             f"{what} is `{name_of(kind)}`, and nothing decodes `{name_of(cls)}`.",
@@ -248,6 +250,12 @@ def _library(cls: type) -> str:
     """Return the top-level module of the library that a class comes from, looking through the user's subclasses."""
     bases = [base for base in cls.__mro__[:-1] if base.__module__ not in ("builtins", "abc", "typing")]
     return bases[-1].__module__.partition(".")[0] if bases else cls.__module__
+
+
+def _is_installed(library: str) -> bool:
+    """Say whether a module was installed, and is neither Python's own nor the app's."""
+    path = getattr(sys.modules.get(library), "__file__", None) or ""
+    return "site-packages" in path or "dist-packages" in path
 
 
 def is_data_type(kind: Any) -> bool:
