@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import get_args, get_origin
 
-from nestpy_core import Binding, Graph, Handler, HandlerMarker, Instrument, Problem, needs_of
+from piccolo.table import Table
+
+from nestpy_core import Binding, Graph, Handler, HandlerMarker, Instrument, Problem, name_of, needs_of
 from nestpy_core.errors import ConfigurationError
 
 from ._config import OrmConfig
@@ -12,6 +15,7 @@ from ._database import Database
 from ._entity import entity_of
 from ._reachable import entities_in
 from ._relation_table import RelationTable
+from ._repository import Repository
 from ._url import read_url
 from ._work import CommandWork, QueryWork, Transactional, TransactionalWork
 from .errors import ExposureError
@@ -26,6 +30,14 @@ def problems_of(graph: Graph) -> Iterator[Problem]:
         except ConfigurationError as error:
             yield error
     yield from RelationTable(graph).problems
+    for binding in graph.bindings:
+        about = get_args(binding.token) if get_origin(binding.token) is Repository else ()
+        if about and not (isinstance(about[0], type) and issubclass(about[0], Table)):
+            name = name_of(about[0])
+            yield ExposureError(
+                f"`{name_of(binding.token)}` is asked for, and `{name}` is no entity.",
+                hints=(f"derive `{name}` from `piccolo.table.Table`",),
+            )
     for handler in graph.handlers:
         for cls in entities_in(handler.returns):
             if not entity_of(cls).exposure.exposed:

@@ -41,8 +41,12 @@ def condition_sql(condition: Any, entity: Entity, statement: Statement) -> str:
         parts = [condition_sql(each, entity, statement) for each in condition.conditions]
         word, empty = (" AND ", TRUE) if isinstance(condition, All) else (" OR ", FALSE)
         return f"({word.join(parts)})" if parts else empty
+    name = (
+        entity.key.name if len(entity.fields) == 1 else next(each for each in entity.fields if each != entity.key.name)
+    )
     raise EntityError(
-        f"A condition on `{entity.label}` has a node of type `{type(condition).__name__}`, which is unknown."
+        f"A condition on `{entity.label}` has a node of type `{type(condition).__name__}`, which is unknown.\n"
+        f'Hint: write `{entity.label}.{name} == …`, or core\'s `Compare("{name}", "eq", …)`'
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, dataclass_transform, get_args, get_origin
 
 import msgspec
 from piccolo.columns import JSON, Array
@@ -23,6 +23,7 @@ from nestpy_core import (
 )
 from nestpy_core.errors import DefinitionError
 
+from ._bare import refuse_bare
 from ._entity import Entity
 from ._repository import Repository
 from ._structs import NO_NUL, changes_of, creation_of, exposed, visible_fields
@@ -34,6 +35,7 @@ T = TypeVar("T", bound=Table)
 C = TypeVar("C", bound=type)
 
 Name = Literal["list", "get", "create", "update", "delete"]
+OPERATIONS: tuple[Name, ...] = get_args(Name)
 
 _Text: Any = Annotated[str, NO_NUL]
 _First: Any = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -125,7 +127,7 @@ def crud(
     entity: type[Table],
     *,
     path: str = "",
-    only: tuple[Name, ...] = ("list", "get", "create", "update", "delete"),
+    only: tuple[Name, ...] = OPERATIONS,
     scope: Scope | None = None,
 ) -> Callable[[C], C]:
     """Offer the operations of an exposed entity on every edge of the app: as REST below *path*, and as documents say.
@@ -139,8 +141,10 @@ def crud(
         scope: lifetime of the instance, a singleton by default.
 
     Raises:
-        DefinitionError: the class derives from something else, or the entity is not exposed.
+        DefinitionError: the class derives from something else, also from another entity's `Crud`; the entity is not
+            exposed; there is no such operation.
     """
+    _check_given(entity, only)
     if path and (not path.startswith("/") or path.endswith("/")):
         raise DefinitionError(f"`@crud({name_of(entity)}, path={path!r})` needs a path such as `/users`.")
 
@@ -151,6 +155,12 @@ def crud(
                 f"`@crud` decorates classes that derive from `Crud`, which `{name_of(cls)}` does not.\n"
                 f"Hint: write `class {name_of(cls)}(Crud[{name_of(entity)}]):`"
             )
+        base = _entity_of_base(cls)
+        if base not in (None, entity):
+            raise DefinitionError(
+                f"`@crud({name_of(entity)})` stands on `{name_of(cls)}`, which derives from `Crud[{name_of(base)}]`.\n"
+                f"Hint: write `class {name_of(cls)}(Crud[{name_of(entity)}]):`"
+            )
         known = exposed(entity)
         for name in only:
             own = cls.__dict__.get(name)
@@ -159,6 +169,25 @@ def crud(
         return declare_host(target, CrudHost(entity=entity, path=path, only=only), scope)
 
     return declare
+
+
+def _check_given(entity: Any, only: Any) -> None:  # whatever was written there
+    if not (isinstance(entity, type) and issubclass(entity, Table)):
+        refuse_bare((entity,), '@crud(User, path="/users")')
+    if isinstance(only, str) or not set(only) <= set(OPERATIONS):
+        listed = ", ".join(f'"{name}"' for name in OPERATIONS)
+        raise DefinitionError(
+            f"`@crud({name_of(entity)}, only={only!r})` names what is no operation.\n"
+            f'Hint: it takes a tuple of {listed}, for instance `only=("list",)`'
+        )
+
+
+def _entity_of_base(cls: type) -> object:
+    """Return what the ``Crud[…]`` that a class derives from is about; None where it does not say."""
+    bases = (base for each in cls.__mro__ for base in each.__dict__.get("__orig_bases__", ()))
+    found = next((base for base in bases if get_origin(base) is Crud), None)
+    about: object = None if found is None else get_args(found)[0]
+    return about if isinstance(about, type) else None
 
 
 def _derived(cls: type, entity: Entity, name: Name) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar, Token
 from typing import Any, Literal, TypeVar
@@ -25,6 +26,8 @@ __all__ = ("Database",)
 T = TypeVar("T")
 
 _BACKOFF = 0.005
+_WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
+_CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE|INTO)\b", re.IGNORECASE)
 
 
 class Database:
@@ -217,9 +220,10 @@ class Database:
     async def raw(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         """Run SQL with ``{}`` for each argument, in the transaction, and return rows by column name.
 
-        What does not begin with ``SELECT`` counts as a write. It is not scoped by anybody's ability.
+        What does not begin with ``SELECT`` counts as a write, and so does ``WITH`` where a word of it changes
+        something. It is not scoped by anybody's ability.
         """
-        write = not sql.lstrip().upper().startswith("SELECT")
+        write = not sql.lstrip().upper().startswith("SELECT") and (not _WITH.match(sql) or bool(_CHANGES.search(sql)))
         return await self.fetch_named(template_of(sql, self.dialect, arguments), arguments, write=write)
 
     async def fetch_named(self, sql: str, arguments: Sequence[Any], *, write: bool) -> list[dict[str, Any]]:

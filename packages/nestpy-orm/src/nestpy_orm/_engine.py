@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from piccolo.query import Count, Exists, Objects, Select, TableExists
+from piccolo.query.methods import objects, select
 from piccolo.querystring import QueryString
 
 from .errors import EntityError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ._database import Database
 
 _READS = (Select, Objects, Count, Exists, TableExists)
+_WRAPPED_READS = (objects.First, objects.Get, select.First, select.SelectList, select.SelectJSON)
 _DATABASE: ContextVar[Database | None] = ContextVar("nestpy_orm_database", default=None)
 _WRITES: ContextVar[bool] = ContextVar("nestpy_orm_writes", default=True)
 
@@ -114,6 +116,8 @@ def bound_to(database: Database, *, write: bool = True) -> Iterator[None]:
 
 def writes(query: object) -> bool:
     """Return whether a query of piccolo may change anything."""
+    while isinstance(query, _WRAPPED_READS):
+        query = query.query
     return not isinstance(query, _READS) or (getattr(query, "lock_rows_delegate", None) is not None and _locks(query))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from piccolo.columns import ForeignKey
 from piccolo.table import Table
 
 from nestpy_core.errors import DefinitionError
 
+from ._bare import refuse_bare
 from ._exposure import ATTRIBUTE, Exposure, Many
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ E = TypeVar("E", bound=type[Table])
 
 
 def expose(
-    *,
+    *bare: Never,
     name: str = "",
     hidden: Iterable[str] = (),
     write_only: Iterable[str] = (),
@@ -57,6 +58,7 @@ def expose(
     Raises:
         DefinitionError: a field does not exist or cannot be what it is said to be.
     """
+    refuse_bare(bare, "@expose()")
     exposure = Exposure(
         exposed=True,
         name=name,

@@ -230,7 +230,7 @@ class Unit:
             label = "" if self._handler is None else self._handler.label
             raise WriteInQueryError(
                 f"`{label}` only reads by its kind, and tried to write.\n"
-                "Hint: make it a command (POST, PUT, PATCH, DELETE), or decorate it with `@transactional`"
+                "Hint: make it a command (POST, PUT, PATCH, DELETE), or decorate it with `@transactional()`"
             )
 
     async def _begin(self) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar, cast
+from typing import Any, Never, TypeVar, cast
 
 from nestpy_core import ExecutionContext, Record, injectable, meta, running_unit
 
+from ._bare import refuse_bare
 from ._database import Database
 from ._driver import Isolation
 from ._unit import Unit
@@ -31,7 +32,7 @@ class Transactional(Record, frozen=True):
     attempts: int = 1
 
 
-def transactional(*, isolation: Isolation | None = None, attempts: int = 1) -> Callable[[F], F]:
+def transactional(*bare: Never, isolation: Isolation | None = None, attempts: int = 1) -> Callable[[F], F]:
     """Let a handler write though its kind only reads, or run its transaction at a level of its own.
 
     Args:
@@ -39,6 +40,7 @@ def transactional(*, isolation: Isolation | None = None, attempts: int = 1) -> C
         attempts: run the handler again, from its validated arguments, when its transaction collides with another.
             Whatever else it does then happens again too.
     """
+    refuse_bare(bare, "@transactional()")
 
     def declare(function: F) -> F:
         target = _retried(function, isolation, attempts) if attempts > 1 else function
