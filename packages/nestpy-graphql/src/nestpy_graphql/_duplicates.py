@@ -16,18 +16,18 @@ from graphql.language import (
     DirectiveNode,
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
     ListValueNode,
     NullValueNode,
     ObjectValueNode,
-    OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
 )
+
+from ._definitions import with_definitions
 
 LABELLED = frozenset({"defer", "stream"})
 """Directives whose labels must differ: what carries them is never merged."""
@@ -35,13 +35,10 @@ LABELLED = frozenset({"defer", "stream"})
 
 def merged(document: DocumentNode) -> DocumentNode:
     """Return the document with equal selections merged; it breaks a rule exactly when the original does."""
-    definitions = tuple(
-        replace(node, selection_set=_set(node.selection_set, node.selection_set.selections))
-        if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
-        else node
-        for node in document.definitions
+    return with_definitions(
+        document,
+        lambda node: replace(node, selection_set=_set(node.selection_set, node.selection_set.selections)),
     )
-    return replace(document, definitions=definitions)
 
 
 def _set(original: SelectionSetNode, selections: Iterable[SelectionNode]) -> SelectionSetNode:

@@ -14,28 +14,25 @@ from graphql.language import (
     DirectiveNode,
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
-    OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
 )
 
+from ._definitions import with_definitions
+
 
 def with_variables(document: DocumentNode) -> DocumentNode:
     """Return the document without what holds no variable and spreads no fragment."""
-    definitions = tuple(
-        replace(node, directives=_directives(node.directives), selection_set=_set(node.selection_set))
-        if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
-        else node
-        for node in document.definitions
+    return with_definitions(
+        document,
+        lambda node: replace(node, directives=_directives(node.directives), selection_set=_set(node.selection_set)),
     )
-    return replace(document, definitions=definitions)
 
 
 def _set(node: SelectionSetNode) -> SelectionSetNode:
