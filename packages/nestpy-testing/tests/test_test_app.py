@@ -16,12 +16,17 @@ from nestpy_core import (
     App,
     AppConfig,
     BootError,
+    Compiler,
+    Edge,
     ExecutionContext,
+    Graph,
     NotProvidedError,
     Parameter,
     Scope,
+    Serving,
     Token,
     config,
+    hookimpl,
     injectable,
     module,
     on_application_shutdown,
@@ -30,7 +35,7 @@ from nestpy_core import (
     use_guards,
 )
 from nestpy_http import HttpModule, Path, controller, get, param
-from nestpy_testing import TestApp, TestAppError, free_port
+from nestpy_testing import LogCapture, TestApp, TestAppError, free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -341,3 +346,70 @@ async def test_global_layers_are_overridden_by_their_token_or_their_class():
     async with TestApp(Guarded).override_provider(Refuse).use_class(Admit) as app:
         assert (await app.http.get("/shop/Ada")).status == 200
         assert (await app.http.get("/shop/back/office")).status == 200
+
+
+class Telephone:
+    """An edge of a third party without HTTP, and its client."""
+
+    name = "telephone"
+
+    def __init__(self) -> None:
+        self.served = False
+
+    def verify(self) -> tuple[()]:
+        return ()
+
+    def compile(self, compiler: Compiler) -> None: ...
+
+    def transport(self) -> Telephone:
+        return self
+
+    async def serve(self, serving: Serving) -> None:
+        self.served = True
+        serving.ready()
+        await serving.stopping.wait()
+        self.served = False
+
+
+class TelephonePlugin:
+    @hookimpl
+    def nestpy_edge(self, graph: Graph) -> Edge:
+        return Telephone()
+
+    @hookimpl
+    def nestpy_client(self, app: App) -> tuple[str, object]:
+        (telephone,) = (edge for edge in app.edges if edge.name == "telephone")
+        return "telephone", telephone
+
+
+@module()
+class TelephoneModule: ...
+
+
+async def test_an_app_without_http_runs_its_transports_and_has_no_url(log_capture: LogCapture) -> None:
+    async with TestApp(TelephoneModule, socket=True, plugins=[TelephonePlugin()]) as app:
+        assert app.telephone.served
+        assert app.url is None
+        with pytest.raises(TestAppError, match="does not listen to HTTP"):
+            assert app.client
+    log_capture.expect_none("Nothing reads.*")
+    with pytest.raises(TestAppError) as caught:
+        async with TestApp(TelephoneModule, plugins=[TelephonePlugin()]).listening():
+            pass
+    assert str(caught.value) == (
+        "This app has no HTTP edge, so that no URL answers.\n"
+        "Hint: write `TestApp(…, socket=True)`, which runs whatever transports there are"
+    )
+
+
+async def test_two_clients_of_one_name_are_a_clash() -> None:
+    class Copy:
+        @hookimpl
+        def nestpy_client(self, app: App) -> tuple[str, object]:
+            return "telephone", object()
+
+    with pytest.raises(TestAppError) as caught:
+        async with TestApp(TelephoneModule, plugins=[TelephonePlugin(), Copy()]):
+            pass
+    assert "Two plugins offer the client `telephone`" in str(caught.value)
+    assert "Telephone" in str(caught.value)

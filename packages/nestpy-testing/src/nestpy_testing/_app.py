@@ -36,7 +36,7 @@ class TestApp:
 
     Args:
         app: a root module, or an `App`, which is rebuilt from its root.
-        socket: run the transports too, HTTP on a free port; `url` says where.
+        socket: run the transports too, HTTP on a free port; `url` says where. Others listen where their settings say.
         environ: the variables to read settings from; by default those of the process.
             ``NESTPY_ENV`` is ``test`` unless they say otherwise.
         plugins: plugins beside the installed ones.
@@ -44,7 +44,7 @@ class TestApp:
 
     Attributes:
         overrides: what stands in for a token, by token.
-        url: where HTTP answers, without a slash at the end; None unless it listens.
+        url: where HTTP answers, without a slash at the end; None unless it listens, and in an app without HTTP.
     """
 
     __test__ = False
@@ -99,11 +99,19 @@ class TestApp:
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
-        """Start with the transports and give the URL that HTTP answers at; drain at the end."""
+        """Start with the transports and give the URL that HTTP answers at; drain at the end.
+
+        Raises:
+            TestAppError: the app has no HTTP edge.
+        """
         await self._start(serve=True)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_exit(self._stop)
-            assert self.url is not None  # noqa: S101  # a serving start sets it
+            if self.url is None:
+                raise TestAppError(
+                    "This app has no HTTP edge, so that no URL answers.\n"
+                    "Hint: write `TestApp(…, socket=True)`, which runs whatever transports there are"
+                )
             yield self.url
 
     async def _start(self, *, serve: bool) -> None:
@@ -111,19 +119,24 @@ class TestApp:
             raise TestAppError("This `TestApp` has started already.\nHint: make a second `TestApp` of the same module")
         environ = self._variables(serve=serve)
         async with contextlib.AsyncExitStack() as stack:
-            app = App(
-                self._root,
-                overrides=self.overrides.values(),
-                plugins=self._plugins,
-                environ=environ,
-                directory=self._directory,
-            )
+            app = self._built(environ)
+            listens = serve and any(edge.name == "http" for edge in app.edges)
+            if serve and not listens:
+                app = self._built(self._variables(serve=False))  # nothing reads where HTTP is to listen
             context = await stack.enter_async_context(app.create_context(serve=serve))
-            clients = app.plan.plugins.hook.nestpy_client(app=app)
+            self._clients = _named(app.plan.plugins.hook.nestpy_client(app=app))
             self._app, self._context = app, context
-            self._clients = dict(client for client in clients if client is not None)
             self._stack = stack.pop_all()
-            self.url = f"http://{HOST}:{environ[_variable(environ, 'PORT')]}" if serve else None
+            self.url = f"http://{HOST}:{environ[_variable(environ, 'PORT')]}" if listens else None
+
+    def _built(self, environ: Mapping[str, str]) -> App:
+        return App(
+            self._root,
+            overrides=self.overrides.values(),
+            plugins=self._plugins,
+            environ=environ,
+            directory=self._directory,
+        )
 
     async def _stop(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -166,7 +179,7 @@ class TestApp:
         if self._client is None:
             if self.url is None or self._stack is None:
                 raise TestAppError(
-                    "This `TestApp` does not listen.\nHint: write `TestApp(…, socket=True)`, or use `http`"
+                    "This `TestApp` does not listen to HTTP.\nHint: write `TestApp(…, socket=True)`, or use `http`"
                 )
             import httpx
 
@@ -202,6 +215,18 @@ class TestApp:
         if value is None:
             raise TestAppError("This `TestApp` has not started.\nHint: use it inside `async with TestApp(…) as app:`")
         return value
+
+
+def _named(clients: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for name, client in clients:
+        other = named.setdefault(name, client)
+        if other is not client:
+            both = " and ".join(sorted(f"`{type(each).__module__}.{type(each).__name__}`" for each in (other, client)))
+            raise TestAppError(
+                f"Two plugins offer the client `{name}`: {both}.\nHint: uninstall one of them, or give one another name"
+            )
+    return named
 
 
 def _variable(environ: Mapping[str, str], setting: str) -> str:

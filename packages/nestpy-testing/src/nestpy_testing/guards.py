@@ -82,8 +82,11 @@ class Package:
         missing = sorted(owners.keys() - set(exported))
         stale = sorted(set(exported) - owners.keys())
         assert exported == sorted(set(exported)), f"`{self.import_name}.__all__` is not sorted or names something twice"
-        assert not missing, f"`{self.import_name}` does not export {missing}"
-        assert not stale, f"`{self.import_name}` exports {stale}, which no module of it names in `__all__`"
+        assert not missing, f"`{self.import_name}` does not export {missing}, which modules of it name in `__all__`"
+        assert not stale, (
+            f"`{self.import_name}` exports {stale}, which no module of it names in `__all__`\n"
+            "Hint: write `__all__` in the module that defines a name, or take it out of the package's"
+        )
         for name, module in owners.items():
             assert getattr(package, name) is getattr(module, name), f"`{self.import_name}.{name}` is another object"
         assert set(dir(package)) >= set(exported), f"`dir({self.import_name})` hides exported names"
