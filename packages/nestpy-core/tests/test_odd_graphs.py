@@ -3,13 +3,14 @@
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Generic, Protocol, TypeVar
+from typing import Annotated, ClassVar, Generic, Protocol, TypeVar
 
 import pytest
 from line_edge import LinePlugin, app_of, calling, edge_of, on_line, report, started, station
 
 from nestpy_core import (
     BootError,
+    Endpoint,
     Inject,
     Scope,
     Token,
@@ -290,3 +291,82 @@ async def test_a_host_that_another_host_injects_is_one_provider(scope):
     async with calling(Inner, Outer) as send:
         assert await send("outer") == "inner"
         assert await send("inner") == "inner"
+
+
+@pytest.mark.parametrize("leads_to", ["itself", "another", "a loop", "nowhere"])
+def test_an_alias_that_leads_to_nothing_is_reported_to_whoever_follows_it(leads_to):
+    first, second, third = (type(name, (), {}) for name in ("First", "Second", "Third"))
+    ends = {
+        "itself": [(first, first)],
+        "another": [(first, second), (second, first)],
+        "a loop": [(first, second), (second, third), (third, second)],
+        "nowhere": [(first, second)],
+    }
+    aliases = [provide(token, use_existing=target) for token, target in ends[leads_to]]
+    plugin = LinePlugin(contributions=[Endpoint(path="/first", host=first, method="go", owner="a plugin")])
+    text = report(*aliases, plugin=plugin)
+    assert "`First.go`, which a plugin mounts, is no method of a provider." in text
+    assert ("no module provides it" if leads_to == "nowhere" else "╭─▶") in text
+
+
+class Admitting:
+    def can_activate(self, context):
+        return True
+
+
+def test_what_is_wrong_in_one_place_is_told_once_however_many_meet_it():
+    @injectable
+    @use_guards(Admitting)
+    class Unresolved:
+        field: "Nowhere"  # noqa: F821
+
+    class Second: ...
+
+    @station
+    @use_guards(Admitting)
+    class Host:
+        @on_line("a")
+        def a(self) -> str:
+            return "a"
+
+        @on_line("b")
+        def b(self) -> str:
+            return "b"
+
+    several = [provide(Second, use_existing=Token("ABSENT"), multi=True) for _ in range(2)]
+    overrides = [provide(Admitting, use_value=7)]
+    lines = report(
+        Unresolved, provide(Protocol, use_class=Unresolved), *several, Host, provide(Admitting), overrides=overrides
+    ).splitlines()
+    told = [line.partition(". ")[2] for line in lines if line[:1].isdecimal()]
+    assert [line[:40] for line in told] == [
+        "Field `field` of `Unresolved` is annotat",
+        "`Second` in `RootModule` needs `ABSENT` ",
+        "`int` is none of the guards: it defines ",
+    ]
+
+
+async def test_a_class_that_is_not_decorated_may_set_what_its_base_annotates():
+    class Named(ABC):
+        name: str
+        known: ClassVar[list[str]]
+
+    class Cat(Named):
+        name = "cat"
+
+    async with started(provide(Named, use_class=Cat)) as context:
+        assert (await context.get(Named)).name == "cat"
+
+
+async def test_a_class_whose_name_begins_like_a_class_variable_is_injected():
+    @injectable
+    class ClassVarious:
+        name = "various"
+
+    @injectable
+    class Reader:
+        various: "ClassVarious"
+        shared: "ClassVar[int]" = 1
+
+    async with started(ClassVarious, Reader) as context:
+        assert (await context.get(Reader)).various.name == "various"

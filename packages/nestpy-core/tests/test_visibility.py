@@ -153,6 +153,22 @@ def test_private_tokens_and_private_bindings_of_several_stay_inside():
     )
 
 
+class _Kept: ...
+
+
+def test_a_list_of_what_another_module_keeps_private_is_out_of_reach():
+    @module(providers=[provide(_Kept, multi=True)])
+    class KeepingModule: ...
+
+    @injectable
+    class Asking:
+        kept: list[_Kept]
+
+    assert problem(Asking, imports=[KeepingModule]).startswith(
+        "`Asking` in `RootModule` needs `_Kept` (`kept`), which is private to `KeepingModule`."
+    )
+
+
 def test_exports_hold_back_what_they_do_not_list():
     @module(providers=[Alpha, provide(int, use_value=1)], exports=[int])
     class Owner: ...

@@ -14,7 +14,7 @@ from ._hints import Names, annotations_of
 from ._hooks import Carrier
 from ._metadata import own
 from ._names import name_of
-from ._provider import Kind, OpenGeneric, Provider, Scope, scope_of
+from ._provider import Kind, OpenGeneric, Provider, Scope, is_class_variable, scope_of
 from ._section import unless_wrong
 from .contracts import Endpoint, Operation, Relation
 from .errors import DuplicateProviderError, ModuleError, Problem
@@ -32,6 +32,7 @@ class Bindings:
         self.names = Names()
         self._overrides = {provider.token: provider for provider in overrides}
         self._overridden: set[Any] = set()
+        self._met: set[Any] = set()
         self._waiting: list[FunctionType] = []
 
     def contribute(self, node: ModuleNode, item: Any) -> None:
@@ -92,21 +93,26 @@ class Bindings:
     def section(self, node: ModuleNode, cls: type, *, implicit: bool = False) -> None:
         """Bind a configuration section; an override with a value is taken instead of loading it."""
         override = self._overrides.get(cls)
+        if override is not None:
+            self._met.add(cls)
         if override is None or override.kind != "value":
             self._append(Binding(cls, "settings", cls, node, implicit=implicit))
+            if override is not None:
+                self.graph.problems.append(_no_value(cls))
             return
-        self._overridden.add(cls)
         self.graph.sections[cls] = override.source
         self._append(Binding(cls, "value", override.source, node, implicit=implicit))
 
     def bind(self, node: ModuleNode, provider: Provider, *, implicit: bool = False) -> Binding | None:
         """Bind a provider, or what overrides it; None when an override already stands for all bindings of its token."""
-        replacement = self._overrides.get(provider.source) if provider.kind == "class" else None
-        replacement = replacement or self._overrides.get(provider.token)
-        if replacement is not None:
-            if provider.multi and replacement.token is provider.token and provider.token in self._overridden:
+        of_class = self._overrides.get(provider.source) if provider.kind == "class" else None
+        of_token = self._overrides.get(provider.token)
+        self._met.update(each.token for each in (of_class, of_token) if each is not None)
+        replacement = of_class or of_token
+        if replacement is not None and replacement is of_token:
+            if provider.multi and provider.token in self._overridden:
                 return None
-            self._overridden.add(replacement.token)
+            self._overridden.add(provider.token)
         taken = replacement or provider
         self.graph.problems.extend(_unfit(node, provider.token, taken))
         return self._append(
@@ -144,11 +150,19 @@ class Bindings:
     def unused_overrides(self) -> Iterator[Problem]:
         """Yield a problem for each override of something that the app does not provide."""
         for token in self._overrides:
-            if token not in self._overridden:
+            if token not in self._met:
                 yield ModuleError(
                     f"`{name_of(token)}` is overridden, and nothing in the app provides it.",
                     hints=("override a token or class that a module provides",),
                 )
+
+
+def _no_value(cls: type) -> ModuleError:
+    name = name_of(cls)
+    return ModuleError(
+        f"`{name}` is a section of settings, which are read before anything is made.",
+        hints=(f"override it with `provide({name}, use_value={name}(…))`",),
+    )
 
 
 def _undecorated(node: ModuleNode, cls: type) -> ModuleError:
@@ -181,7 +195,13 @@ def _unfit(node: ModuleNode, token: Any, provider: Provider) -> Iterator[Problem
             hints=(f"write `provide({name_of(token)}, use_class=…)` with a class that implements it",),
         )
     elif "injectable" not in own(cls) and cls.__init__ is object.__init__:
-        fields = [name for base in cls.__mro__[:-1] for name in annotations_of(base) if name not in base.__dict__]
+        given = {name for base in cls.__mro__ for name in base.__dict__}
+        fields = [
+            name
+            for base in cls.__mro__[:-1]
+            for name, hint in annotations_of(base).items()
+            if name not in given and not is_class_variable(hint)
+        ]
         if fields and not issubclass(cls, tuple):
             yield ModuleError(
                 f"`{name}` has the annotated field `{fields[0]}` and is not decorated, so nothing injects it.",

@@ -53,6 +53,7 @@ def survey(
     _take(graph, lambda: answers.extend(manager.hook.nestpy_verify(graph=graph)))
     for answer in answers:
         _take(graph, partial(iter, answer or ()))
+    graph.problems[:] = {str(problem): problem for problem in graph.problems}.values()  # several may meet one
     return Plan(graph, graph.edges, Compiler(graph, manager.hook), manager)
 
 

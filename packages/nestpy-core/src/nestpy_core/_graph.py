@@ -90,17 +90,23 @@ class Binding(OpenRecord, eq=False):
 
     @property
     def settled(self) -> Binding:
-        """The binding that makes the instance: an alias's own target, else this one."""
+        """The binding that makes the instance: an alias's own target, else this one.
+
+        Of an alias that leads to nothing or into a loop, which `verify` reports, it is an alias.
+        """
         binding = self
-        while binding.kind == "existing":
+        met: set[int] = set()
+        while binding.kind == "existing" and id(binding) not in met and binding.links and binding.links[0]:
+            met.add(id(binding))
             binding = binding.links[0][0]
         return binding
 
     @property
-    def position(self) -> tuple[int, str]:
-        """What orders several bindings of one token."""
-        maker = type(self.source) if self.kind == "value" else self.source
-        return self.order, qualified(maker)
+    def position(self) -> tuple[int, str, str]:
+        """What orders several bindings of one token: their order, what makes them, whose they are."""
+        named = self.kind != "value" and hasattr(self.source, "__qualname__")
+        maker = self.source if named or self.kind == "existing" else type(self.source)
+        return self.order, qualified(maker), self.module.label
 
     def dependencies(self) -> Iterator[tuple[str, Binding]]:
         """Yield every binding it is built from, with the field's or parameter's name."""

@@ -14,7 +14,7 @@ from ._handler import Handler, pipes_of
 from ._hints import Dependency, Names, return_hint
 from ._layer import GLOBAL_TOKENS, Family, check_layer
 from ._metadata import own
-from ._names import full_name, is_private, name_of
+from ._names import full_name, is_private, name_of, qualified
 from ._visibility import Visibility
 from .errors import AccessError, DefinitionError, DuplicateProviderError, HandlerError, MissingProviderError, Problem
 
@@ -49,6 +49,7 @@ class _Linker:
             chosen = [binding for binding in explicit if not binding.default] or explicit
             dropped.update(binding for binding in explicit if binding not in chosen)
             if len(chosen) > 1:
+                chosen.sort(key=_by_name)
                 self.problems.append(_duplicate(chosen))
                 dropped.update(chosen[1:])
         self.graph.drop(dropped)
@@ -56,7 +57,7 @@ class _Linker:
         self.problems.extend(self.visibility.problems)
 
     def _check_mixed(self, bindings: list[Binding]) -> None:
-        single = [binding for binding in bindings if not binding.multi]
+        single = sorted((binding for binding in bindings if not binding.multi), key=_by_name)
         if single:
             self.problems.append(
                 DuplicateProviderError(
@@ -64,6 +65,8 @@ class _Linker:
                     hints=("write `multi=True` on every binding of it, or on none",),
                 )
             )
+        for binding in single:
+            binding.multi = True  # so that nothing else is said of the same mistake
 
     # -- links
 
@@ -85,7 +88,7 @@ class _Linker:
         several = [one for one in bindings if one.multi and (one in visible or not is_private(one.token))]
         if dependency.many and several:
             return tuple(several)
-        if several or (dependency.many and bindings and not _is_token(dependency)):
+        if several or (dependency.many and bindings and not (bindings[0].multi or _is_token(dependency))):
             self.problems.append(_wrong_number(node, dependency, consumer, bindings[0]))
             return ()
         if visible:
@@ -122,7 +125,7 @@ class _Linker:
                 f"{consumer} in `{node.label}` {field}, which `{home.label}` provides and does not export.",
                 hints=(f"add `{name}` to `exports=` of `{home.label}`",),
             )
-        via = next((one for one in node.imports if home in one.imports), None)
+        via = min((one for one in node.imports if home in one.imports), key=lambda one: one.label, default=None)
         hints = [f"add `{home.label}` to `imports=` of `{node.label}`"]
         if node.cls is None:
             shared = "in a module that is `@module(shared=True)` and imported in the root module"
@@ -139,7 +142,7 @@ class _Linker:
 
     def _missing(self, node: ModuleNode, dependency: Dependency, consumer: str) -> MissingProviderError:
         name = name_of(dependency.token)
-        namesakes = [one for one in self.graph.bindings if name_of(one.token) == name]
+        namesakes = sorted((one for one in self.graph.bindings if name_of(one.token) == name), key=_by_name)
         shown = full_name(dependency.token) if namesakes else name
         asked = f"list[{shown}]" if dependency.many else shown
         hints = [f"`{one.module.label}` provides `{full_name(one.token)}`, another one" for one in namesakes]
@@ -169,7 +172,7 @@ class _Linker:
             yield f"add `{name}` to {place}, or of a module that it imports"
 
     def _near(self, token: Any, name: str) -> Iterator[str]:
-        for binding in self.graph.bindings:
+        for binding in sorted(self.graph.bindings, key=_by_name):
             if binding.token is not token and token in getattr(binding.token, "__mro__", ()) and token is not object:
                 home = binding.module.label
                 yield f"`{binding.label}` in `{home}` is one: add `provide({name}, use_existing={binding.label})`"
@@ -265,6 +268,11 @@ def _class_of(binding: Binding) -> type | None:
         hint, _ = return_hint(binding.source, Names())
         return made_by(hint)
     return binding.source if isinstance(binding.source, type) else None
+
+
+def _by_name(binding: Binding) -> tuple[object, ...]:
+    """Order what a message speaks of: list order never matters."""
+    return qualified(binding.token), *binding.position
 
 
 def _consumer(binding: Binding, dependency: Dependency) -> str:

@@ -237,7 +237,7 @@ def _check_bases(cls: type) -> None:
     for base in cls.__mro__[1:-1]:
         if base in (Generic, Protocol) or getattr(base, "_is_protocol", False) or "injectable" in own(base):
             continue
-        fields = [name for name, hint in inspect.get_annotations(base).items() if not _is_class_var(hint)]
+        fields = [name for name, hint in inspect.get_annotations(base).items() if not is_class_variable(hint)]
         if fields or "__init__" in base.__dict__:
             what = f"annotated fields (`{fields[0]}`)" if fields else "an `__init__`"
             raise DefinitionError(
@@ -248,7 +248,7 @@ def _check_bases(cls: type) -> None:
 
 def _wants_dataclass(cls: type) -> bool:
     """Say whether *cls* brings fields; one without them inherits its constructor, which costs nothing at import."""
-    fields = [name for name, hint in inspect.get_annotations(cls).items() if not _is_class_var(hint)]
+    fields = [name for name, hint in inspect.get_annotations(cls).items() if not is_class_variable(hint)]
     if "__init__" in cls.__dict__ or not fields:
         return False
     custom = [base for base in cls.__mro__[1:-1] if "__init__" in base.__dict__ and "injectable" in own(base)]
@@ -268,7 +268,8 @@ def _apply_dataclass(cls: type) -> None:
         raise DefinitionError(f"The fields of `{name_of(cls)}` cannot be injected: {error}") from None
 
 
-def _is_class_var(hint: object) -> bool:
+def is_class_variable(hint: object) -> bool:
+    """Say whether a raw annotation is ``ClassVar``, in text or not."""
     if isinstance(hint, str):
-        return "ClassVar" in hint
+        return hint.partition("[")[0].rpartition(".")[2].strip() == "ClassVar"
     return hint is ClassVar or getattr(hint, "__origin__", None) is ClassVar

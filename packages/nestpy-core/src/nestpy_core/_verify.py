@@ -51,8 +51,11 @@ MANY = 20
 
 def _cycles(graph: Graph) -> Iterator[CycleError]:
     done: set[int] = set()
+    if all(not any(_search(start, done)) for start in graph.bindings):
+        return
+    done.clear()
     reported: set[frozenset[Binding]] = set()
-    for start in sorted(graph.bindings, key=lambda binding: qualified(binding.token)):
+    for start in sorted(graph.bindings, key=_by_name):
         for loop in _search(start, done):
             members = frozenset(binding for _, binding in loop)
             if members not in reported and len(reported) < MANY:
@@ -60,10 +63,14 @@ def _cycles(graph: Graph) -> Iterator[CycleError]:
                 yield _cycle(_turned(loop))
 
 
+def _by_name(binding: Binding) -> tuple[object, ...]:
+    return qualified(binding.token), *binding.position
+
+
 def _turned(loop: list[Step]) -> list[Step]:
     """Begin the loop with the first of its members by name, wherever it was entered."""
     steps = loop[1:]
-    first = min(range(len(steps)), key=lambda index: qualified(steps[index][1].token))
+    first = min(range(len(steps)), key=lambda index: _by_name(steps[index][1]))
     turned = [*steps[first + 1 :], *steps[: first + 1]]
     return [("", turned[-1][1]), *turned]
 
