@@ -7,7 +7,7 @@ import functools
 import gc
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, ClassVar, NamedTuple, Protocol
 
 import msgspec
@@ -271,6 +271,23 @@ async def test_factories_may_be_objects_partials_methods_and_classes():
         def generate(self, clock: Clock) -> Iterator[str]:
             yield f"generated {clock.now()}"
 
+    class Generator:
+        def __call__(self, clock: Clock) -> Iterator[str]:
+            yield f"yielded {clock.now()}"
+
+    class AsyncGenerator:
+        async def __call__(self, clock: Clock) -> AsyncIterator[str]:
+            yield f"yielded later {clock.now()}"
+
+    class Manager:
+        @contextlib.contextmanager
+        def __call__(self, clock: Clock) -> Iterator[str]:
+            yield f"entered {clock.now()}"
+
+    @contextlib.asynccontextmanager
+    async def manage(clock: Clock, prefix: str) -> AsyncIterator[str]:
+        yield f"{prefix} {clock.now()}"
+
     def make(clock: Clock, /, prefix: str = "plain", *rest: int, **more: int) -> str:
         return f"{prefix} {clock.now()}"
 
@@ -280,10 +297,24 @@ async def test_factories_may_be_objects_partials_methods_and_classes():
         "generated 7": Maker().generate,
         "plain 7": make,
         "partial 7": functools.partial(make, prefix="partial"),
+        "yielded 7": Generator(),
+        "yielded later 7": AsyncGenerator(),
+        "entered 7": Manager(),
+        "partly 7": functools.partial(manage, prefix="partly"),
     }
+
+    @station
+    class Host:
+        @on_line("name")
+        def name(self, name: Inject[Annotated[str, NAME]]) -> str:
+            return name
+
+    clock = provide(Clock, use_class=FixedClock)
     for text, factory in expected.items():
-        async with started(provide(NAME, use_factory=factory), provide(Clock, use_class=FixedClock)) as context:
+        async with started(provide(NAME, use_factory=factory), clock) as context:
             assert await context.get(NAME) == text
+        async with calling(provide(NAME, use_factory=factory, scope=Scope.REQUEST), clock, Host) as send:
+            assert await send("name") == text
 
 
 async def test_a_positional_only_parameter_with_a_default_is_not_shifted():
@@ -343,6 +374,25 @@ async def test_several_bindings_come_as_a_list_in_order_then_by_name():
     async with started(*providers) as context:
         assert [type(rule).__name__ for rule in (await context.get(Book)).rules] == ["Alpha", "Beta", "Last"]
         assert len(await context.get(Rule)) == 3
+
+
+async def test_the_order_of_several_that_are_made_alike_depends_on_no_address_and_on_no_import():
+    class Maker:
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+        def __call__(self) -> str:
+            return self.text
+
+    @module(providers=[provide(NAME, use_factory=Maker("b"), multi=True)])
+    class Beta: ...
+
+    @module(providers=[provide(NAME, use_factory=Maker("a"), multi=True)])
+    class Alpha: ...
+
+    for imports in ([Alpha, Beta], [Beta, Alpha]):
+        async with started(imports=imports) as context:
+            assert await context.get(NAME) == ["a", "b"]
 
 
 async def test_a_token_for_a_list_is_one_value():
@@ -419,6 +469,27 @@ async def test_one_override_stands_for_several_bindings():
     several = [provide(NAME, use_value=letter, multi=True) for letter in "abc"]
     async with started(*several, overrides=[provide(NAME, use_value="x", multi=True)]) as context:
         assert await context.get(NAME) == ["x"]
+    several = [provide(Callable[[str], str], use_value=each, multi=True) for each in (str.upper, str.lower)]
+    overrides = [provide(Callable[[str], str], use_value=str.title, multi=True)]
+    async with started(*several, overrides=overrides) as context:
+        assert await context.get(Callable[[str], str]) == [str.title]
+
+
+async def test_an_override_of_the_class_stands_above_that_of_its_token():
+    overrides = [provide(Clock, use_value=1), provide(FixedClock, use_value=2)]
+    async with started(provide(Clock, use_class=FixedClock), overrides=overrides) as context:
+        assert await context.get(Clock) == 2
+
+
+def test_a_section_is_overridden_by_a_value_alone():
+    @config("thing")
+    class ThingConfig(msgspec.Struct, frozen=True, kw_only=True):
+        size: int = 1
+
+    assert problem(ThingConfig, overrides=[provide(ThingConfig, use_factory=ThingConfig)]) == (
+        "`ThingConfig` is a section of settings, which are read before anything is made.\n"
+        "Hint: override it with `provide(ThingConfig, use_value=ThingConfig(…))`"
+    )
 
 
 def test_an_override_of_nothing_is_a_problem():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from typing import Any, Literal, get_args, get_origin
@@ -27,18 +28,26 @@ def style_of(source: Any) -> tuple[Style, Callable[..., Any]]:
     """Return how to call a class or factory, and what to call: generators are wrapped as managers."""
     if isinstance(source, type):
         return "plain", source
-    function = inspect.unwrap(source)
-    if inspect.isasyncgenfunction(source):
+    called = _called(source)
+    function = inspect.unwrap(called)
+    if inspect.isasyncgenfunction(called):
         return "async manager", contextlib.asynccontextmanager(source)
-    if inspect.isgeneratorfunction(source):
+    if inspect.isgeneratorfunction(called):
         return "manager", contextlib.contextmanager(source)
-    if function is not source and inspect.isasyncgenfunction(function):
+    if function is not called and inspect.isasyncgenfunction(function):
         return "async manager", source
-    if function is not source and inspect.isgeneratorfunction(function):
+    if function is not called and inspect.isgeneratorfunction(function):
         return "manager", source
-    if inspect.iscoroutinefunction(source) or inspect.iscoroutinefunction(getattr(source, "__call__", None)):  # noqa: B004  # the call itself is asked about, not callability
+    if inspect.iscoroutinefunction(source) or inspect.iscoroutinefunction(called):
         return "async", source
     return _annotated_style(function), source
+
+
+def _called(source: Any) -> Any:
+    """Return the function that a call of *source* ends in: behind partials, or that of an object that is callable."""
+    while isinstance(source, functools.partial):
+        source = source.func
+    return source if inspect.isroutine(source) or isinstance(source, type) else type(source).__call__
 
 
 def _annotated_style(function: Any) -> Style:
