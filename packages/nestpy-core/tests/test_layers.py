@@ -513,6 +513,15 @@ async def test_a_wrapped_handler_is_awaited_and_a_blocking_one_runs_in_a_thread(
 
         return wrapper
 
+    def at_once(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            with pytest.raises(StopIteration) as ended:
+                function(*args, **kwargs).send(None)
+            return ended.value.value
+
+        return wrapper
+
     @station
     class Host:
         @wrapping
@@ -526,9 +535,24 @@ async def test_a_wrapped_handler_is_awaited_and_a_blocking_one_runs_in_a_thread(
             assert word * times == "aa"
             return threading.current_thread() is not threading.main_thread()
 
+        @at_once
+        @on_line("now")
+        async def now(self, word: str) -> str:
+            return word
+
+    class Counting:
+        @at_once
+        async def transform(self, value, parameter):
+            return f"{value}{len(value)}"
+
     async with calling(Host) as send:
         assert await send("go on") == "on"
         assert await send("slow a") is True
+        assert await send("now on") == "on"
+
+    Host.now = use_pipes(Counting())(Host.now)
+    async with calling(Host) as send:
+        assert await send("now on") == "on2"
 
 
 async def test_an_override_without_a_decorator_removes_the_handler():

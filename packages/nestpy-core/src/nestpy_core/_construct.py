@@ -70,10 +70,10 @@ class Construction:
         """Return an expression that calls a layer's method, and awaits it where it is or may be async."""
         call = f"{self.bound(use, method, out)}({arguments})"
         function = getattr(use.layer, method)
-        if inspect.iscoroutinefunction(inspect.unwrap(function)) or method == "intercept":
+        if inspect.iscoroutinefunction(function) or method == "intercept":
             return f"await {call}"
         exact = use.binding is None or use.binding.settled.kind != "factory"
-        if exact and isinstance(function, FunctionType):
+        if exact and isinstance(function, FunctionType) and "__wrapped__" not in function.__dict__:
             return call
         return f"await {out.constant(settle, 'settle')}({call})"
 
