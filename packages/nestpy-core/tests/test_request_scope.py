@@ -390,6 +390,17 @@ async def test_what_outlives_its_unit_is_refused_and_makes_nothing():
     assert (part.answer.why, SEEN) == ("RuntimeError", [])
 
 
+async def test_whoever_waits_for_what_never_began_to_be_made_is_refused():
+    units = Units(host(Name, "a"), scoped(style("async")))
+    async with units:
+        part = Part("a")
+        waiting = asyncio.create_task(units.edge.functions["a"].function(part))
+        await asyncio.sleep(0)
+        await part.unit.close()
+        await asyncio.wait_for(waiting, 5)
+    assert part.answer.why == "RuntimeError"
+
+
 @pytest.mark.parametrize("waits", [False, True])
 async def test_a_chain_of_twelve_hundred_compiles_and_is_made(waits):
     def now() -> str:

@@ -39,19 +39,29 @@ class Batch(Generic[A, B]):
             while self._waiting:
                 taken, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._send(taken)
+        except BaseException as error:
+            waiting, self._waiting = self._waiting, []
+            _fail(waiting, error)
+            raise
         finally:
             self._running = None
 
     async def _send(self, taken: list[tuple[A, asyncio.Future[B]]]) -> None:
         try:
             answers = await self._call([item for item, _ in taken])
+            if len(answers) != len(taken):
+                raise RuntimeError(f"A call of {len(taken)} items was answered with {len(answers)}")
         except BaseException as error:
-            for _, future in taken:
-                if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else ConnectionError(str(error)))
+            _fail(taken, error)
             if not isinstance(error, Exception):
                 raise
         else:
             for (_, future), answer in zip(taken, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
+
+
+def _fail(items: Sequence[tuple[object, asyncio.Future[B]]], error: BaseException) -> None:
+    for _, future in items:
+        if not future.done():
+            future.set_exception(error if isinstance(error, Exception) else ConnectionError(str(error)))

@@ -119,6 +119,7 @@ class RequestScope(dict[Maker, Any]):
                 except asyncio.CancelledError as raised:
                     cancelled = raised
                     one.task.cancel()
+            one.made.set()  # a task that is cancelled before its first step sets nothing
             one.failure = None
         for known in (self, self._held, self._failures, self._blamed):
             known.clear()
