@@ -4,7 +4,9 @@ from typing import Annotated
 
 import msgspec
 import pytest
+from line_edge import QUIET
 
+from nestpy_core import App, dynamic, module
 from nestpy_core._config import config, setting
 from nestpy_core._secret import Secret
 from nestpy_core._section import Pin, Section
@@ -135,3 +137,36 @@ def test_known_values_stand_until_the_factory_has_run_where_they_suffice(tmp_pat
     assert settings.load([Section(EdgeConfig, deferred=True)]) == ({EdgeConfig: EdgeConfig(workers=4)}, [])
     assert settings.load([DEFERRED]) == ({}, [])
     assert read(tmp_path, NESTPY_EDGE__WORKERS="9").load([Section(EdgeConfig, deferred=True)]) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            {"url": "x", "pool": 0},
+            """\
+Setting `orm.pool` must be an integer of at least 1 (from `for_root_async` of `OrmConfig`)
+Hint: Correct `for_root_async` of `OrmConfig`, or remove it for the default.""",
+        ),
+        (
+            {"pool": 0},
+            """\
+Setting `orm` has 2 problems.
+1. Setting `orm.url` must be set
+   Hint: Set `NESTPY_ORM__URL` in the environment or in `.env`, or give `url=` in code.
+2. Setting `orm.pool` must be an integer of at least 1 (from `for_root_async` of `OrmConfig`)
+   Hint: Correct `for_root_async` of `OrmConfig`, or remove it for the default.""",
+        ),
+    ],
+)
+async def test_what_a_factory_gives_wrong_ends_the_start_as_a_configuration_error(given, text):
+    @module(providers=[OrmConfig])
+    class OrmModule: ...
+
+    @module(imports=[dynamic(OrmModule, late={OrmConfig: lambda: given})])
+    class AppModule: ...
+
+    with pytest.raises(ConfigurationError) as refused:
+        async with App(AppModule, environ=QUIET).create_context():
+            pass
+    assert str(refused.value) == text

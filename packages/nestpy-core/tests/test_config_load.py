@@ -185,7 +185,9 @@ WRONG = [
     (list[int], "a list separated by commas, each item an integer: expected `int`, got `str` at `$[0]`"),
     (set[UUID], "a list separated by commas, each item a UUID"),
     (list[Annotated[str, Meta(max_length=1)]], LETTERS),
-    (tuple[int, int], "a list separated by commas, each item an integer"),
+    (tuple[int, int], "a list separated by commas: an integer, an integer"),
+    (tuple[int, str], "a list separated by commas: an integer, text"),
+    (tuple[int, ...], "a list separated by commas, each item an integer: expected `int`, got `str` at `$[0]`"),
     (Limits, "a JSON object for `Limits`"),
     (Window, "a JSON object for `Window`"),
     (Point, "a JSON object for `Point`"),
@@ -302,6 +304,7 @@ def test_code_is_not_converted_from_text(annotation, value):
 def test_toml_gives_typed_values_and_tables(tmp_path):
     (tmp_path / "nestpy.toml").write_text(
         '[s]\nport = 5\nlimits = {rate = 2}\ndates = [2026-01-02]\npath = "/x"\nkey = "k"\nratio = 1\non = true\n'
+        "pause = 90\nshort = 0.5\n"
     )
 
     @config("s")
@@ -313,10 +316,13 @@ def test_toml_gives_typed_values_and_tables(tmp_path):
         key: Secret[str]
         ratio: float
         on: bool
+        pause: dt.timedelta
+        short: dt.timedelta | None
 
     built, problems = load(Section(Some), directory=tmp_path)
     assert problems == []
-    assert built[Some] == Some(5, Limits(2), (dt.date(2026, 1, 2),), Path("/x"), Secret("k"), 1.0, True)
+    waits = dt.timedelta(seconds=90), dt.timedelta(seconds=0.5)
+    assert built[Some] == Some(5, Limits(2), (dt.date(2026, 1, 2),), Path("/x"), Secret("k"), 1.0, True, *waits)
 
 
 def test_a_toml_text_is_no_number(tmp_path):

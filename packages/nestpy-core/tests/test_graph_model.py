@@ -162,8 +162,8 @@ class Model:
         return found
 
     def _handed_on(self, home: int) -> list[int]:
-        listed = self.world.exports[home]
-        return self.world.imports[home] if listed is None else [one for one in self.world.imports[home] if one in listed]
+        imports, listed = self.world.imports[home], self.world.exports[home]
+        return imports if listed is None else [one for one in imports if one in listed]
 
     def _passes_on(self, home: int) -> set[Line]:
         seen = {line for line in self.lines if line.home == home}
@@ -189,9 +189,7 @@ class Model:
 
     def _resolve(self, home: int, consumer: str, name: str, token: type, optional: bool, listed: bool) -> list[Line]:
         lines = [line for line in self.lines if line.token is token]
-        visible = [
-            line for line in lines if line.home == home or line in self.everywhere or self._imported(home, line)
-        ]
+        visible = [line for line in lines if line.home == home or line in self.everywhere or self._imported(home, line)]
         several = lines if lines and lines[0].several and not token.__name__.startswith("_") else visible
         several = [line for line in several if line.several]
         if listed and several:

@@ -9,7 +9,8 @@ from ._config import config
 
 __all__ = ("AppConfig",)
 
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
+"""At most a year: no timer waits for ever."""
 
 
 @config("app")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from ._clean_up import CleanUp
+from ._config import config_meta
 from ._factory import style_of
 from ._graph import Binding, Graph
 from ._names import name_of
@@ -101,6 +102,21 @@ class Builder:
         if inspect.isawaitable(values):
             values = await values
         origin = f"`for_root_async` of `{name_of(binding.source)}`"
-        finished = self._graph.settings.finish(binding.constants["section"], values, origin)
+        try:
+            finished = self._graph.settings.finish(binding.constants["section"], values, origin)
+        except ExceptionGroup as group:
+            raise _as_one(binding.source, group.exceptions) from None
         self._graph.sections[binding.source] = finished  # where transports read it
         return finished
+
+
+def _as_one(section: type, problems: Sequence[Exception]) -> Exception:
+    """Return what ends the start for wrong settings: the problem itself, or one that lists them."""
+    if len(problems) == 1:
+        return problems[0]
+    meta = config_meta(section)
+    found = ConfigurationError(meta.namespace if meta else name_of(section), f"has {len(problems)} problems.")
+    for number, problem in enumerate(problems, 1):
+        first, *rest = str(problem).splitlines()
+        found.drawing += (f"{number}. {first}", *(f"   {line}" for line in rest))
+    return found

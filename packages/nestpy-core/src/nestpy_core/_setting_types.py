@@ -155,6 +155,9 @@ def _base_phrase(base: Any) -> str:
     shape = kind(base)
     if shape == "object":
         return f"a JSON object for `{name}`"
+    arguments = get_args(base)
+    if get_origin(base) is tuple and arguments and arguments[-1] is not Ellipsis:
+        return f"a list separated by commas: {', '.join(map(expectation, arguments))}"
     if shape == "list":
         items = next((expectation(item) for item in get_args(base)), "text")
         return f"a list separated by commas, each item {items}"

@@ -50,11 +50,18 @@ def from_value(value: object, annotation: Any, *, code: bool) -> object:
     """
     secret = inside_secret(annotation)
     if secret is None:
-        return _checked(value, annotation, strict=True, code=code)
+        return _checked(value, annotation, strict=code or not _counts_seconds(value, annotation), code=code)
     if value is None and optional(annotation):
         return None
     inner = value.reveal() if isinstance(value, Secret) else value
     return Secret(from_value(inner, secret, code=code))
+
+
+def _counts_seconds(value: object, annotation: Any) -> bool:
+    """Say whether *value* is a number and the field a duration, which msgspec would read from a text alone."""
+    from datetime import timedelta
+
+    return type(value) in (int, float) and all(split(each)[0] is timedelta for each in alternatives(annotation))
 
 
 def _prepared(text: str, annotation: Any) -> object:
