@@ -242,6 +242,10 @@ def test_target_without_app_takes_the_only_root_module(project):
         ("absent", "There is no module `absent`; it is looked for in `{cwd}` first."),
         ("absent.inner:app", "There is no module `absent.inner`; it is looked for in `{cwd}` first."),
         ("absent.py", "There is no file `absent.py`."),
+        (".", "`.` names no module: write `module:attribute`, `module` or a path to a file."),
+        ("..two:app", "`..two` names no module: write `module:attribute`, `module` or a path to a file."),
+        ("types.py", "`types.py` is hidden by another module `types`: give the file another name."),
+        ("sys.py", "`sys.py` is hidden by another module `sys`: give the file another name."),
         (":app", "`:app` names no module: write `module:attribute`, `module` or a path to a file."),
         ("two:nothing", "`two` has no attribute `nothing`."),
         ("two:NUMBER", "`two:NUMBER` is neither an `App` nor a class decorated with `@module`."),
@@ -252,9 +256,26 @@ def test_target_without_app_takes_the_only_root_module(project):
 def test_bad_target_is_one_sentence_and_exit_2(project, tmp_path, target, message):
     project("two.py", APP + "\nNUMBER = 1\n@module()\nclass Other: ...\n")
     project("empty.py", "")
+    project("types.py", SOUND)
+    project("sys.py", SOUND)
     result = nestpy("check", target)
     assert result.exit_code == 2
     assert result.stderr == f"Error: {message.format(cwd=tmp_path)}\n"
+
+
+def test_one_application_of_two_names_is_one(project):
+    project("twice.py", APP + "\nmain = application = App(AppModule)\nRoot = AppModule\n")
+    assert nestpy("check", "twice").exit_code == 0
+    project("roots.py", APP + "\nRoot = AppModule\n")
+    assert nestpy("check", "roots").exit_code == 0
+
+
+def test_a_drawing_is_printed_where_the_locale_has_no_lines(project):
+    project("sound.py", SOUND)
+    command = [sys.executable, "-m", "nestpy_core._command", "graph", "sound"]
+    environ = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    ended = subprocess.run(command, capture_output=True, env=environ, timeout=30, check=True)
+    assert ended.stdout.splitlines()[:3] == [b"AppModule", b"?? Service", b"?? Consumer ? Service"]
 
 
 def test_module_that_fails_to_import_shows_its_own_frames_alone(project, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +32,9 @@ EXIT_USAGE = 2
 
 def main() -> None:
     """Run the command line; the console script ``nestpy``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without the lines of a drawing is no reason to end
+            stream.reconfigure(errors="replace")
     command_line()(prog_name="nestpy")
 
 

@@ -33,9 +33,13 @@ def find_target(target: str) -> Root:
     """
     place, _, attribute = target.partition(":") if not _is_drive(target) else (target, "", "")
     if not place:
-        raise TargetError(f"`{target}` names no module: write `module:attribute`, `module` or a path to a file.")
+        raise _unnamed(target)
     module = _import(place)
     return _attribute(module, attribute) if attribute else _only(module)
+
+
+def _unnamed(place: str) -> TargetError:
+    return TargetError(f"`{place}` names no module: write `module:attribute`, `module` or a path to a file.")
 
 
 def app_of(root: Root) -> App:
@@ -53,21 +57,31 @@ def _is_drive(target: str) -> bool:
 
 def _import(place: str) -> ModuleType:
     path = str(Path.cwd())
-    name = place
+    name, file = place, None
     if place.endswith(".py") or os.sep in place or "/" in place:
         file = Path(place).resolve()
         if not file.is_file():
             raise TargetError(f"There is no file `{place}`.")
         path, name = _import_name(file)
+    elif place.startswith("."):
+        raise _unnamed(place)
     if path not in sys.path:
         sys.path.insert(0, path)
     importlib.invalidate_caches()
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise TargetError(f"There is no module `{name}`; it is looked for in `{path}` first.") from None
         raise
+    if file is not None and not _stands_in(module, file):
+        raise TargetError(f"`{place}` is hidden by another module `{name}`: give the file another name.")
+    return module
+
+
+def _stands_in(module: ModuleType, file: Path) -> bool:
+    found = getattr(module, "__file__", None)
+    return found is not None and Path(found).exists() and file.samefile(found)
 
 
 def _import_name(file: Path) -> tuple[str, str]:
@@ -105,6 +119,8 @@ def _only(module: ModuleType) -> Root:
         return named
     apps = {name: value for name, value in members.items() if isinstance(value, App)}
     found: dict[str, App | type] = {**apps} if apps else {**_roots(module)}
+    first = {id(value): name for name, value in reversed(found.items())}
+    found = {name: value for name, value in found.items() if first[id(value)] == name}
     if len(found) == 1:
         return next(iter(found.values()))
     if not found:
