@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.context import ForkContext, ForkProcess
 
 import pytest
 
-from nestpy_core._supervisor import MOST_DEATHS, SLOWEST, WINDOW, Role
+from nestpy_core import StartError
+from nestpy_core._supervisor import MOST_DEATHS, SLOWEST, WINDOW, Role, Supervisor
 
 MAIN = """
 import asyncio, os, socket, sys
@@ -200,3 +202,40 @@ def test_a_role_is_failing_while_more_than_five_deaths_lie_within_a_minute():
     assert role.failing_until(10.0) == WINDOW
     assert role.failing_until(WINDOW - 1) == WINDOW
     assert role.failing_until(WINDOW) is None
+
+
+class Full(ForkContext):
+    """A machine that has no room for another process when it is asked for these, counted from 0."""
+
+    def __init__(self, *refused):
+        super().__init__()
+        self.numbers = iter(range(100))
+        self.refused = refused
+
+    def Process(self, **given):
+        if next(self.numbers) in self.refused:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return ForkProcess(**given)
+
+
+def die_once_then_end_the_app(mark, shared, line):
+    line.ready()
+    if not mark.exists():
+        mark.touch()
+        os._exit(3)
+    os.kill(os.getppid(), signal.SIGTERM)
+    line._end.recv_bytes()
+    os._exit(0)
+
+
+@pytest.mark.e2e
+def test_a_process_that_finds_no_room_is_started_later(tmp_path):
+    role = Role("all", 1, tmp_path / "mark")
+    assert Supervisor(die_once_then_end_the_app, [role], timeout=5, context=Full(1)).run() == 0
+    assert len(role.deaths) == 2
+
+
+def test_an_app_that_finds_no_room_at_its_start_says_so():
+    supervisor = Supervisor(print, [Role("all", 1, None)], timeout=5, context=Full(0))
+    with pytest.raises(StartError, match=r"No process could be started for `all`: .* temporarily unavailable"):
+        supervisor.run()

@@ -217,11 +217,35 @@ class Supervisor:
     # -- starting
 
     def _start(self, role: Role, replaces: _Member | None = None) -> None:
+        try:
+            member = self._spawned(role)
+        except OSError as error:
+            self._put_off(role, replaces, error)
+            return
+        member.replaces = replaces
+        self._members.append(member)
+        if self._holding:
+            member.ask(b"hold")
+
+    def _put_off(self, role: Role, replaces: _Member | None, error: OSError) -> None:
+        """Try again later where the machine has no room for another process; those that serve go on."""
+        if not self._settled:
+            raise StartError(f"No process could be started for `{role.name}`: {error}") from error
+        if replaces is not None:
+            logger.error("no process could be started for %s (%s); the old ones stay", role.name, error)
+            self._roll.clear()
+            return
+        now = time.monotonic()
+        pause = role.pause(now)
+        logger.error("no process could be started for %s (%s); another try follows in %g s", role.name, error, pause)
+        self._due.append((now + pause, role))
+
+    def _spawned(self, role: Role) -> _Member:
         ours, theirs = self._context.Pipe()
         arguments = (self._target, role.argument, role.shared, theirs, self._inherited)
-        process = self._context.Process(target=_enter, args=arguments, name=f"nestpy {role.name}")
         self._inherited.ends.append(ours)
         try:
+            process = self._context.Process(target=_enter, args=arguments, name=f"nestpy {role.name}")
             with _held_signals():
                 process.start()
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -229,13 +253,13 @@ class Supervisor:
                 f"The app cannot cross to its processes: {error}\n"
                 "Hint: assign the `App` to a name in its module, so that a process which imports that finds it"
             ) from error
+        except OSError:
+            self._inherited.ends.remove(ours)
+            ours.close()
+            raise
         finally:
             theirs.close()
-        member = _Member(role, process, ours)
-        member.replaces = replaces
-        self._members.append(member)
-        if self._holding:
-            member.ask(b"hold")
+        return _Member(role, process, ours)
 
     # -- ending
 
