@@ -2,7 +2,7 @@
 
 import pytest
 
-from nestpy_health import DiskIndicator, HealthError, MemoryIndicator, UnhealthyError
+from nestpy_health import DiskIndicator, HealthError, HealthModule, MemoryIndicator, UnhealthyError
 
 
 async def test_a_disk_with_room_is_up_and_one_without_is_down(tmp_path, probing):
@@ -38,4 +38,14 @@ def test_limits_that_leave_nothing_are_refused():
     assert str(caught.value) == (
         "`MemoryIndicator(max_bytes=0, max_used=0.9)` leaves nothing to use.\n"
         "Hint: give a number of bytes, or a part above 0 and at most 1"
+    )
+
+
+@pytest.mark.parametrize(("given", "word"), [(DiskIndicator, "DiskIndicator"), (lambda: None, "<lambda>")])
+def test_what_is_no_indicator_is_refused_where_it_is_given(given, word):
+    with pytest.raises(HealthError) as caught:
+        HealthModule.for_root(indicators=[given])
+    assert str(caught.value) == (
+        f"`HealthModule.for_root` was given `{word}`, which is no indicator.\n"
+        'Hint: give an instance with a `name` and an `async def check(self)`, for instance `DiskIndicator("/")`'
     )

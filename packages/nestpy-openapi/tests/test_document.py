@@ -596,3 +596,28 @@ def test_routes_of_a_host_name_their_server(described):
     assert made["paths"]["/"]["get"]["servers"] == [
         {"url": "//{name}.example.com", "variables": {"name": {"default": "www"}}}
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [({"model": dict, "description": "gone"}, "a dict"), (5, "an int"), (["gone"], "a list")]
+)
+def test_api_refuses_what_is_no_response(given, words):
+    with pytest.raises(DefinitionError) as caught:
+        api(responses={404: given})
+    assert str(caught.value) == (
+        f"`@api` was given {words} for 404, which is no sentence and no type.\n"
+        "Hint: write `ApiResponse(description=…, body=…)`"
+    )
+
+
+def test_api_refuses_a_status_that_is_no_number():
+    with pytest.raises(DefinitionError, match=r"`@api` was given the status '404'; a response's is from 200 to 599"):
+        api(responses={"404": "no"})
+
+
+def test_api_refuses_to_stand_bare():
+    with pytest.raises(DefinitionError) as caught:
+        api(test_api_refuses_what_is_no_response)
+    assert str(caught.value) == (
+        "`@api` stands above what it decorates without its arguments.\nHint: write `@api(summary=…)`, for one"
+    )

@@ -221,8 +221,12 @@ async def test_use_before_the_start_is_named():
     async with app:
         with pytest.raises(TestAppError, match="has started already"):
             await app.__aenter__()
-        with pytest.raises(TestAppError, match="No plugin offers the client `graphql` for this app; there are: `http`"):
+        with pytest.raises(TestAppError) as caught:
             _ = app.graphql
+        assert str(caught.value) == (
+            "No plugin offers the client `graphql` for this app; there are: `http`.\n"
+            "Hint: import the module of that edge, such as `HttpModule`, in the root module"
+        )
 
 
 async def test_start_app_fixture_takes_modules_and_prepared_apps(start_app, unused_port):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import lru_cache
+from inspect import iscoroutinefunction
 from typing import Any
 
 from nestpy_core.contracts import Actor
 
 from ._rules import Declare
+from .errors import RuleError
 
 __all__ = ("AbilityFactory",)
 
@@ -19,6 +21,20 @@ class AbilityFactory:
     Whatever `define` raises denies everything. Rules stand in no order: one that denies always wins. Several factories
     add up; one that needs a module's providers stands in it: ``provide(AbilityFactory, use_class=…, multi=True)``.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse rules that would have to be awaited.
+
+        Raises:
+            RuleError: one of the two methods is async.
+        """
+        super().__init_subclass__(**options)
+        for name in ("define", "define_visitor"):
+            if iscoroutinefunction(cls.__dict__.get(name)):
+                raise RuleError(
+                    f"`{cls.__name__}.{name}` is async, and rules are told at once.\n"
+                    "Hint: read what they need beforehand, when the actor is made or when the app starts"
+                )
 
     def version(self) -> Hashable:
         """Return what changes with all that `define` reads beside the actor; by default it reads nothing else.

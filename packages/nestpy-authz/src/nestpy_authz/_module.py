@@ -42,7 +42,7 @@ class AuthzModule:
             kept: how many abilities are remembered, by default 1,024.
 
         Raises:
-            RuleError: something else than a factory.
+            RuleError: something else than a factory, or one that writes no rules.
         """
         providers = [_provider(factory) for factory in factories]
         if kept is not None:
@@ -52,6 +52,11 @@ class AuthzModule:
 
 def _provider(factory: object) -> object:
     if isinstance(factory, type) and issubclass(factory, AbilityFactory):
+        if all(getattr(factory, name) is getattr(AbilityFactory, name) for name in ("define", "define_visitor")):
+            raise RuleError(
+                f"`{factory.__name__}` writes no rules, so nothing would be allowed.\n"
+                "Hint: write `def define(self, actor, can, cannot):` in it"
+            )
         return provide(AbilityFactory, use_class=factory, multi=True)
     if isinstance(factory, AbilityFactory):
         return provide(AbilityFactory, use_value=factory, multi=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Never, TypeVar
 
 from nestpy_core import DefinitionError, Record, meta
 
 __all__ = ("ApiResponse", "api")
 
 D = TypeVar("D", bound=Callable[..., Any])
+_NO_TYPES = (bytes, int, float, dict, list, tuple, set, frozenset)
 
 
 class ApiResponse(Record, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ class Api(Record, frozen=True, kw_only=True):
 
 
 def api(
-    *,
+    *bare: Never,
     summary: str | None = None,
     description: str | None = None,
     tags: Sequence[str] | None = None,
@@ -65,9 +66,14 @@ def api(
         extra: members that are added to the operation as they are, for instance ``{"x-internal": True}``.
 
     Raises:
-        DefinitionError: a status that is none.
+        DefinitionError: a status that is none, or a response that is neither sentence nor type.
     """
-    wrong = next((status for status in responses or () if not 200 <= status <= 599), None)
+    if bare:
+        raise DefinitionError(
+            "`@api` stands above what it decorates without its arguments.\nHint: write `@api(summary=…)`, for one"
+        )
+    given_statuses: Iterable[Any] = responses or ()
+    wrong = next((one for one in given_statuses if not (isinstance(one, int) and 200 <= one <= 599)), None)
     if wrong is not None:
         raise DefinitionError(f"`@api` was given the status {wrong!r}; a response's is from 200 to 599")
     return meta(
@@ -76,7 +82,7 @@ def api(
             description=description,
             tags=None if tags is None else tuple(tags),
             deprecated=deprecated,
-            responses={status: _response(given) for status, given in (responses or {}).items()},
+            responses={status: _response(status, given) for status, given in (responses or {}).items()},
             operation_id=operation_id,
             exclude=exclude,
             extra=dict(extra or {}),
@@ -84,9 +90,15 @@ def api(
     )
 
 
-def _response(given: Any) -> ApiResponse:
+def _response(status: int, given: Any) -> ApiResponse:
     if isinstance(given, ApiResponse):
         return given
+    if isinstance(given, _NO_TYPES):
+        kind = type(given).__name__
+        raise DefinitionError(
+            f"`@api` was given {'an' if kind[0] in 'aeiou' else 'a'} {kind} for {status}, which is no sentence and no "
+            "type.\nHint: write `ApiResponse(description=…, body=…)`"
+        )
     return ApiResponse(description=given) if isinstance(given, str) else ApiResponse(body=given)
 
 

@@ -207,7 +207,10 @@ class TestApp:
         self._started(self._app)
         if name not in self._clients:
             offered = ", ".join(f"`{known}`" for known in sorted(self._clients)) or "none"
-            raise TestAppError(f"No plugin offers the client `{name}` for this app; there are: {offered}")
+            raise TestAppError(
+                f"No plugin offers the client `{name}` for this app; there are: {offered}.\n"
+                "Hint: import the module of that edge, such as `HttpModule`, in the root module"
+            )
         return self._clients[name]
 
     @staticmethod
