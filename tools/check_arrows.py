@@ -2,7 +2,8 @@
 
 Every arrow points to nestpy-core. The only others are in `EXTRA_ARROWS`; capabilities meet each other through contracts
 in core. Both the metadata and every import count, those inside functions and under `TYPE_CHECKING` too. An import takes
-what the sibling shows to everybody, in sources and tests: never one of its underscored modules or names.
+what the sibling shows to everybody, in sources and tests: never one of its underscored modules or names. Examples do so
+too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from workspace import required_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from workspace import Distribution
@@ -61,13 +62,24 @@ def _import_problems(distribution: Distribution) -> Iterator[str]:
                 yield f"{file}:{line}: imports `{imported}`, which pyproject.toml does not require"
 
 
+def check_examples(examples: Path) -> list[str]:
+    """Name every import of a private name in what shows users how to write an application or a plugin."""
+    owners = {package.parent.name.replace("_", "-") for package in examples.rglob("src/*/__init__.py")}
+    files = sorted(file for file in examples.rglob("*.py") if "tests" not in file.relative_to(examples).parts)
+    return [problem for file in files for problem in _private_imports(file, owners)]
+
+
 def _private_problems(distribution: Distribution) -> Iterator[str]:
     for folder in (distribution.source, distribution.path / "tests"):
         for file in sorted(folder.rglob("*.py")):
-            for line, name in imported_names(file):
-                sibling = _distribution_of(name)
-                if sibling != distribution.name and any(_is_private(part) for part in name.split(".")):
-                    yield f"{file}:{line}: imports `{name}`, which is private to `{sibling}`"
+            yield from _private_imports(file, {distribution.name})
+
+
+def _private_imports(file: Path, own: Container[str]) -> Iterator[str]:
+    for line, name in imported_names(file):
+        sibling = _distribution_of(name)
+        if sibling not in own and any(_is_private(part) for part in name.split(".")):
+            yield f"{file}:{line}: imports `{name}`, which is private to `{sibling}`"
 
 
 def _is_private(name: str) -> bool:

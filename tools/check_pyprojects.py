@@ -45,7 +45,7 @@ def check_template(distribution: Distribution) -> list[str]:
     found = dict(_leaves(distribution.metadata))
     file = distribution.path / "pyproject.toml"
     problems = [
-        f"{file}: `{key}` must be {_shown(wanted, key)}, not {_shown(found, key)}"
+        f"{file}: `{key}` {_difference(wanted, found, key)}"
         for key in sorted(wanted.keys() | found.keys())
         if wanted.get(key) != found.get(key) and not _is_allowed(key)
     ]
@@ -53,7 +53,7 @@ def check_template(distribution: Distribution) -> list[str]:
 
 
 def _unstated(distribution: Distribution) -> list[str]:
-    """What the template asks for but leaves to the distribution to fill."""
+    """What the template asks for but leaves to the distribution to fill; its changelog has a check of its own."""
     file = distribution.path / "pyproject.toml"
     problems = []
     if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", distribution.version):
@@ -62,7 +62,7 @@ def _unstated(distribution: Distribution) -> list[str]:
         problems.append(f"{file}: `project.description` must be a sentence with a full stop")
     problems += [
         f"{distribution.path / name}: is missing"
-        for name in ("README.md", "CHANGELOG.md", "LICENSE", f"src/{distribution.import_name}/py.typed")
+        for name in ("README.md", "LICENSE", f"src/{distribution.import_name}/py.typed")
         if not (distribution.path / name).is_file()
     ]
     return problems
@@ -76,12 +76,17 @@ def check_siblings(all_of_them: Sequence[Distribution]) -> list[str]:
         file = distribution.path / "pyproject.toml"
         if distribution.minor != minor:
             problems.append(f"{file}: `project.version` must be {minor}.x like `{all_of_them[0].name}`'s")
-        problems += [
-            f"{file}: `{requirement}` must be `{wanted}`"
-            for requirement in distribution.requirements
-            if (wanted := _sibling_range(requirement, minor)) is not None and wanted != requirement
-        ]
+        problems += check_ranges(distribution, minor)
     return problems
+
+
+def check_ranges(distribution: Distribution, minor: str) -> list[str]:
+    """Name every requirement of a sibling that is not exactly this minor version."""
+    return [
+        f"{distribution.path / 'pyproject.toml'}: `{requirement}` must be `{wanted}`"
+        for requirement in distribution.requirements
+        if (wanted := _sibling_range(requirement, minor)) is not None and wanted != requirement
+    ]
 
 
 def _sibling_range(requirement: str, minor: str) -> str | None:
@@ -102,6 +107,15 @@ def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def _is_allowed(key: str) -> bool:
     return any(key == allowed or key.startswith(f"{allowed}.") for allowed in ALLOWED)
+
+
+def _difference(wanted: Mapping[str, Any], found: Mapping[str, Any], key: str) -> str:
+    one, other = wanted.get(key), found.get(key)
+    if not (isinstance(one, list) and isinstance(other, list)):
+        return f"must be {_shown(wanted, key)}, not {_shown(found, key)}"
+    lacks = [f"lacks `{item}`" for item in one if item not in other]
+    holds = [f"must not hold `{item}`" for item in other if item not in one]
+    return " and ".join([*lacks, *holds]) or f"must be in the template's order, {_shown(wanted, key)}"
 
 
 def _shown(leaves: Mapping[str, Any], key: str) -> str:

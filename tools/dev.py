@@ -90,6 +90,13 @@ async def watch(directories: list[Path], stop: asyncio.Event) -> AsyncIterable[l
         yield sorted({Path(path) for _, path in changes})
 
 
+def watched(example: Path, root: Path = ROOT) -> list[Path]:
+    """What a running example is made of: itself and the sources of every distribution it may import."""
+    patterns = ("packages/*/src", "examples/*/src", "examples/plugins/*/src")
+    found = [path for pattern in patterns for path in sorted(root.glob(pattern))]
+    return [example, *(path for path in found if not path.is_relative_to(example))]
+
+
 async def run(example: Path, directories: list[Path]) -> None:
     """Serve an example, watching the directories, until SIGINT or SIGTERM."""
     stop = asyncio.Event()
@@ -116,7 +123,7 @@ def main() -> int:
         known = ", ".join(sorted(path.parent.name for path in ROOT.glob("examples/*/main.py")))
         print(f"There is no examples/{app}/main.py. Known: {known or 'none'}", file=sys.stderr)
         return 2
-    asyncio.run(run(example, [example, *sorted(ROOT.glob("packages/*/src"))]))
+    asyncio.run(run(example, watched(example)))
     return 0
 
 

@@ -13,7 +13,7 @@ import check_leftovers
 import check_pyprojects
 import check_readme
 import exports
-from workspace import ROOT, distributions
+from workspace import ROOT, companions, distributions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,9 @@ def findings(root: Path = ROOT, *, fix: bool = False) -> list[str]:
         found += check_arrows.check(distribution)
         found += check_changelogs.check(distribution)
         found += exports.check(distribution, fix=fix)
+    for companion in companions(root):
+        found += check_pyprojects.check_ranges(companion, all_of_them[0].minor)
+    found += check_arrows.check_examples(root / "examples")
     found += check_readme.check(root / "README.md", all_of_them, fix=fix)
     found += check_compose.check(root / "docker-compose.yml")
     found += check_leftovers.check(root)
@@ -42,7 +45,7 @@ def main() -> int:
     for finding in found:
         print(finding)
     if found and not fix:
-        print(f"{len(found)} findings")
+        print(f"{len(found)} {'finding' if len(found) == 1 else 'findings'}")
     return 0 if fix else min(len(found), 1)
 
 

@@ -16,7 +16,7 @@ _NAME_END = re.compile(r"[\s\[<>=!~;(]")
 
 @dataclass(frozen=True)
 class Distribution:
-    """One directory under `packages/`."""
+    """A directory with a pyproject.toml, under `packages/` as a rule."""
 
     path: Path
 
@@ -72,6 +72,11 @@ def distributions(root: Path = ROOT) -> list[Distribution]:
     """Every distribution under `packages/`, core first, then by name."""
     found = [Distribution(file.parent) for file in (root / "packages").glob("*/pyproject.toml")]
     return sorted(found, key=lambda each: (each.name != "nestpy-core", each.name))
+
+
+def companions(root: Path = ROOT) -> list[Distribution]:
+    """Every distribution under `examples/`: those that only the examples share, and the third party's plugins."""
+    return [Distribution(file.parent) for file in sorted((root / "examples").rglob("pyproject.toml"))]
 
 
 def required_name(requirement: str) -> str:

@@ -1,5 +1,5 @@
 import pytest
-from check_arrows import check, imported_siblings
+from check_arrows import check, check_examples, imported_siblings
 
 EVERY_WAY_TO_IMPORT = {
     "a statement": "import nestpy_orm",
@@ -101,3 +101,14 @@ def test_what_is_public_or_ones_own_may_be_imported(monorepo) -> None:
         "from nestpy_core import App, __doc__\nfrom nestpy_core.errors import BootError\nimport nestpy_foo._own",
     )
     assert check(package) == []
+
+
+def test_examples_import_nothing_private_of_others(monorepo) -> None:
+    monorepo.write("examples/plugins/acme/src/nestpy_acme/__init__.py", "")
+    monorepo.write("examples/plugins/acme/src/nestpy_acme/_plugin.py", "from nestpy_acme._own import x\n")
+    monorepo.write("examples/app/tests/test_app.py", "from nestpy_core._names import name_of\n")
+    assert check_examples(monorepo.root / "examples") == []
+    planted = monorepo.write("examples/app/main.py", "import nestpy_core\nfrom nestpy_core._names import name_of\n")
+    assert check_examples(monorepo.root / "examples") == [
+        f"{planted}:2: imports `nestpy_core._names.name_of`, which is private to `nestpy-core`"
+    ]

@@ -84,3 +84,17 @@ def test_minor_versions_move_together_and_patches_do_not(monorepo) -> None:
     monorepo.edit("packages/nestpy-foo/pyproject.toml", 'version = "0.1.9"', 'version = "0.2.0"')
     (problem,) = check_siblings([monorepo["nestpy-core"], monorepo["nestpy-foo"]])
     assert problem.endswith("`project.version` must be 0.1.x like `nestpy-core`'s")
+
+
+def test_a_list_that_differs_is_told_by_its_items(monorepo) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.edit("packages/nestpy-foo/pyproject.toml", '  "Typing :: Typed",\n', '  "Typing :: Stubs Only",\n')
+    (problem,) = check_template(package)
+    assert problem.endswith("`project.classifiers` lacks `Typing :: Typed` and must not hold `Typing :: Stubs Only`")
+
+
+def test_a_list_in_another_order_is_named(monorepo) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.edit("packages/nestpy-foo/pyproject.toml", '"/src", "/tests"', '"/tests", "/src"')
+    (problem,) = check_template(package)
+    assert problem.endswith("must be in the template's order, `['/src', '/tests', '/CHANGELOG.md']`")

@@ -107,6 +107,17 @@ def test_only_what_an_application_is_made_of_counts(path, watched) -> None:
     assert dev.Sources()(Change.modified, path) is watched
 
 
+def test_sources_are_watched_wherever_an_example_may_import_from(tmp_path: Path) -> None:
+    sources = ["packages/nestpy-core/src", "examples/db/src", "examples/plugins/acme/src"]
+    for source in (*sources, "packages/nestpy-core/tests", "examples/api"):
+        (tmp_path / source).mkdir(parents=True)
+    assert dev.watched(tmp_path / "examples/api", tmp_path) == [
+        tmp_path / "examples/api",
+        *(tmp_path / source for source in sources),
+    ]
+    assert tmp_path / "examples/db/src" not in dev.watched(tmp_path / "examples/db", tmp_path)
+
+
 def test_an_unknown_example_is_refused(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["dev.py", "absent"])
     assert dev.main() == 2

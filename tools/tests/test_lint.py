@@ -20,6 +20,24 @@ def test_fix_rewrites_what_is_generated(monorepo) -> None:
     assert not any("__init__.py" in finding for finding in lint.findings(monorepo.root))
 
 
+def test_distributions_of_the_examples_keep_to_the_common_minor_version_too(monorepo) -> None:
+    monorepo.add("nestpy-core")
+    monorepo.write(
+        "examples/plugins/acme/pyproject.toml",
+        '[project]\nname = "acme"\nversion = "4.0.0"\ndependencies = ["nestpy-core>=0.1", "anyio"]\n',
+    )
+    found = [finding for finding in lint.findings(monorepo.root) if finding.startswith("examples/")]
+    assert found == ["examples/plugins/acme/pyproject.toml: `nestpy-core>=0.1` must be `nestpy-core>=0.1,<0.2`"]
+
+
+def test_a_missing_changelog_is_named_once(monorepo) -> None:
+    package = monorepo.add("nestpy-foo")
+    (package.path / "CHANGELOG.md").unlink()
+    assert [finding for finding in lint.findings(monorepo.root) if "CHANGELOG" in finding] == [
+        "packages/nestpy-foo/CHANGELOG.md: is missing"
+    ]
+
+
 def test_every_ignored_rule_has_its_reason() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     ignored = tomllib.loads(text)["tool"]["ruff"]["lint"]["ignore"]
