@@ -11,6 +11,7 @@ from nestpy_orm import (
     Database,
     EntityError,
     OrmModule,
+    QueryError,
     Repository,
     WriteInQueryError,
     crud,
@@ -127,3 +128,15 @@ async def test_whatever_reads_may_be_asked_where_nothing_is_written(database_url
             assert issubclass(caplog.records[-1].exc_info[0], WriteInQueryError)
             assert "decorate it with `@transactional()`" in str(caplog.records[-1].exc_info[1])
         assert await database.run(shop.Org.count()) == 1
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM nowhere", "SELECT absent FROM orgs"])
+async def test_a_table_or_column_that_is_not_there_points_at_the_migrations(database, sql):
+    with pytest.raises(QueryError, match=r"\nHint: run the migrations that have not run yet: `nestpy db up TARGET`"):
+        await database.raw(sql)
+
+
+async def test_a_statement_that_is_wrong_otherwise_does_not(database):
+    with pytest.raises(QueryError) as caught:
+        await database.raw("SELECT FROM WHERE")
+    assert "Hint" not in str(caught.value)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Literal, Protocol
 
+UNMIGRATED = "\nHint: run the migrations that have not run yet: `nestpy db up TARGET`"
+"""Said where a table or a column is not there."""
+
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 Row = Sequence[Any]  # of one value for each selected column
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import asyncpg
 
 from ._config import OrmConfig
-from ._driver import Isolation, Row
+from ._driver import UNMIGRATED, Isolation, Row
 from ._url import unreachable
 from .errors import (
     CheckViolationError,
@@ -40,6 +40,7 @@ _GRACE = 1.0
 _CONFLICTS = ("40001", "40P01")
 _TIMEOUTS = ("57014", "55P03", "25P03")
 _AWAY = ("08", "57P", "53")
+_ABSENT = ("42P01", "42703")
 _INTEGRITY: dict[str, Any] = {
     "23505": UniqueViolationError,
     "23503": ForeignKeyViolationError,
@@ -330,7 +331,8 @@ def _of_server(error: Any) -> Exception:  # as in `_fields`
         return QueryTimeoutError()
     if state.startswith(_AWAY):
         return DatabaseUnavailableError()
-    return QueryError(f"The database refused a statement with `{type(error).__name__}`")
+    hint = UNMIGRATED if state in _ABSENT else ""
+    return QueryError(f"The database refused a statement with `{type(error).__name__}`{hint}")
 
 
 def _fields(error: Any) -> tuple[str, ...]:  # asyncpg sets the attributes of its errors as they come

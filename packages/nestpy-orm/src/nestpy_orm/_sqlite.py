@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 import piccolo.engine.sqlite  # noqa: F401  # registers how UUIDs, times and decimals are stored
 
 from ._config import OrmConfig
-from ._driver import Isolation, Row
+from ._driver import UNMIGRATED, Isolation, Row
 from ._url import unreachable
 from .errors import (
     CheckViolationError,
@@ -47,6 +47,7 @@ _GRACE = 1.0
 
 _TIMEOUTS = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_INTERRUPT")
 _AWAY = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_CORRUPT")
+_ABSENT = ("no such table", "no such column")
 
 
 class SqliteConnection:
@@ -295,7 +296,8 @@ class SqliteDriver:
             return QueryTimeoutError()
         if name.startswith(_AWAY):
             return DatabaseUnavailableError()
-        return QueryError(f"The database refused a statement with `{name or type(error).__name__}`")
+        hint = UNMIGRATED if str(error).startswith(_ABSENT) else ""
+        return QueryError(f"The database refused a statement with `{name or type(error).__name__}`{hint}")
 
 
 def _fields(message: str) -> tuple[str, ...]:
