@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from line_edge import QUIET
 
-from nestpy_core import App, dynamic, module
+from nestpy_core import App, BootError, dynamic, module
 from nestpy_core._config import config, setting
 from nestpy_core._secret import Secret
 from nestpy_core._section import Pin, Section
@@ -170,3 +170,40 @@ async def test_what_a_factory_gives_wrong_ends_the_start_as_a_configuration_erro
         async with App(AppModule, environ=QUIET).create_context():
             pass
     assert str(refused.value) == text
+
+
+def test_a_section_that_cannot_be_read_is_one_problem_among_others():
+    class Plain: ...
+
+    @config("typed")
+    class TypedConfig(msgspec.Struct, frozen=True, kw_only=True):
+        one: "Nowhere"  # noqa: F821
+
+    @module(providers=[TypedConfig, OrmConfig])
+    class SectionsModule: ...
+
+    @module(imports=[dynamic(SectionsModule, settings={Plain: {"one": 1}})])
+    class AppModule: ...
+
+    with pytest.raises(BootError) as refused:
+        App(AppModule, environ=QUIET)
+    assert [str(problem).splitlines() for problem in refused.value.exceptions] == [
+        ["`Plain` is loaded as configuration without `@config`.", 'Hint: Write `@config("…")` above `class Plain`.'],
+        [
+            "The hints of `TypedConfig` cannot be evaluated: name 'Nowhere' is not defined",
+            "Hint: Import the name at run time, not under `TYPE_CHECKING`.",
+        ],
+        [
+            "Setting `orm.url` must be set",
+            "Hint: Set `NESTPY_ORM__URL` in the environment or in `.env`, or give `url=` in code.",
+        ],
+    ]
+
+
+def test_no_timeout_of_the_app_is_endless():
+    @module
+    class AppModule: ...
+
+    with pytest.raises(BootError) as refused:
+        App(AppModule, environ={**QUIET, "NESTPY_APP__SHUTDOWN_TIMEOUT": "inf"})
+    assert "Setting `app.shutdown_timeout` must be a number from 0 to 31536000" in str(refused.value)

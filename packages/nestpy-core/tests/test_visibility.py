@@ -267,6 +267,30 @@ async def test_a_feature_is_seen_by_its_importers_alone():
     )
 
 
+def test_a_feature_that_is_exported_takes_no_other_one_along():
+    first, second = Token[str]("FIRST"), Token[str]("SECOND")
+
+    @module
+    class FeatureModule: ...
+
+    features = [
+        dynamic(FeatureModule, providers=[provide(token, use_value="")], feature=token.name)
+        for token in (first, second)
+    ]
+
+    @module(imports=features, exports=features[:1])
+    class Between: ...
+
+    @injectable
+    class Reader:
+        one: Annotated[str, first]
+        other: Annotated[str, second]
+
+    assert problem(Reader, imports=[Between]).startswith(
+        "`Reader` in `RootModule` needs `SECOND` (`other`), which `FeatureModule.for_root(SECOND)` provides;"
+    )
+
+
 async def test_a_diamond_constructs_once():
     built = []
 

@@ -125,7 +125,7 @@ class _Collector:
     def _feature(self, item: DynamicModule, main: ModuleNode) -> ModuleNode:
         key = (item.module, item.feature)
         if key not in self._nodes:
-            self._nodes[key] = ModuleNode(item.module, item.label, imports=[main])
+            self._nodes[key] = ModuleNode(item.module, item.label, imports=[main], feature=item.feature)
             self.graph.modules.append(self._nodes[key])
         return self._nodes[key]
 
@@ -173,12 +173,22 @@ class _Collector:
             cls: Section(cls, tuple(self._pins.get(cls, ())), deferred=cls in self.late)
             for cls in sorted({binding.source for binding in bound}, key=name_of)
         }
-        loaded, problems = self.graph.settings.load(list(sections.values()))
+        sound = [section for section in sections.values() if self._is_sound(section)]
+        loaded, problems = self.graph.settings.load(sound)
         self.graph.sections.update(loaded)
         self.graph.sections.asked = sections
         self.graph.problems.extend(problems)
-        for unknown in self.graph.settings.unknown(list(sections.values())):
+        for unknown in self.graph.settings.unknown(sound):
             self.graph.notices[str(unknown)] = logging.WARNING
         for binding in bound:
             cls = binding.source
             binding.constants = {"section": sections[cls], "late": self.late.get(cls)}
+
+    def _is_sound(self, section: Section) -> bool:
+        """Say whether a section's declaration can be read; a problem tells why not."""
+        try:
+            return section.meta.fields is not None
+        except DefinitionError as error:
+            sentence, *hints = str(error).split("\nHint: ")
+            self.graph.problems.append(ModuleError(sentence, hints=hints))
+            return False

@@ -36,6 +36,7 @@ class ModuleNode(OpenRecord, eq=False):
         bindings: what it provides.
         exports: tokens and module classes; None exports by Python's rule.
         shared: whether the root's import makes its exports visible everywhere.
+        feature: the feature's name where it is what one `for_feature` adds; else None.
     """
 
     cls: type | None
@@ -44,6 +45,7 @@ class ModuleNode(OpenRecord, eq=False):
     imports: list[ModuleNode] = field(default_factory=list)
     bindings: list[Binding] = field(default_factory=list)
     exports: list[Any] | None = None  # tokens and module classes
+    feature: str | None = None
 
     def __repr__(self) -> str:
         """Show the label."""

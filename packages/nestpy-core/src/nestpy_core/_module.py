@@ -111,7 +111,7 @@ def dynamic(
         cls: the module class.
         imports: more imports.
         providers: more providers.
-        exports: more exports.
+        exports: more exports; where the class names none, these alone leave.
         settings: values pinned in code, by configuration class; only the real environment is stronger.
         late: factories, with injected parameters, that return such values when the app starts.
         feature: makes the additions a node of their own, seen by its importers alone.

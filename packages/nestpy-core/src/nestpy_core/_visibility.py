@@ -60,8 +60,10 @@ class Visibility:
             yield from self._bindings_for(node, item)
 
     def _named(self, node: ModuleNode, item: Any) -> list[ModuleNode]:
-        cls = item.module if isinstance(item, DynamicModule) else item
-        return [imported for imported in node.imports if imported.cls is cls and cls is not None]
+        if isinstance(item, DynamicModule):
+            named = item.module, item.feature
+            return [imported for imported in node.imports if (imported.cls, imported.feature) == named]
+        return [imported for imported in node.imports if imported.cls is item and item is not None]
 
     def _bindings_for(self, node: ModuleNode, token: Any) -> Iterator[Binding]:
         if is_private(token):
