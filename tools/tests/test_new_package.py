@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import zipfile
@@ -30,6 +31,7 @@ def test_a_new_distribution_holds_the_files_the_layout_names(monorepo) -> None:
         "LICENSE",
         "README.md",
         "pyproject.toml",
+        "src/nestpy_two_words/_module.py",
         "src/nestpy_two_words/_plugin.py",
         "src/nestpy_two_words/errors.py",
         "src/nestpy_two_words/py.typed",
@@ -76,7 +78,7 @@ def test_it_builds_and_its_wheel_holds_the_sources(monorepo, tmp_path: Path) -> 
 
 
 @pytest.mark.e2e
-def test_ruff_and_its_own_test_accept_what_the_template_makes(monorepo) -> None:
+def test_ruff_and_its_own_tests_accept_what_the_template_makes(monorepo) -> None:
     package = monorepo.add("nestpy-foo")
     exports.check(package, fix=True)
     configuration = Path(__file__).parents[2] / "pyproject.toml"
@@ -84,3 +86,11 @@ def test_ruff_and_its_own_test_accept_what_the_template_makes(monorepo) -> None:
         command = [sys.executable, "-m", "ruff", *verb, "--config", str(configuration), "--no-cache", "."]
         done = subprocess.run(command, cwd=monorepo.root, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+    source = str(package.source.parent)
+    own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(package.path / "tests/test_plugin.py")]
+    done = subprocess.run(
+        own, cwd=package.path, env={**os.environ, "PYTHONPATH": source}, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    plugin = (package.source / "_plugin.py").read_text(encoding="utf-8")
+    assert "@hookimpl" in plugin, "the guard tests refuse a plugin without a hook"
