@@ -28,6 +28,7 @@ def package(monorepo):
         "packages/nestpy-planted/src/nestpy_planted/_graph.py",
         '__all__: tuple[str, ...] = ("walk", "Graph")\nclass Graph: ...\ndef walk(): ...',
     )
+    monorepo.write("packages/nestpy-planted/src/nestpy_planted/_module.py", "")
     monorepo.write("packages/nestpy-planted/src/nestpy_planted/_heavy.py", "raise RuntimeError('loaded')")
     yield package
     for name in [name for name in sys.modules if name.partition(".")[0] == "nestpy_planted"]:
