@@ -121,6 +121,10 @@ def test_what_has_no_annotation_or_asks_for_nothing_injectable():
     class Either:
         thing: int | str
 
+    @injectable
+    class Gaps:
+        things: list[Loose | None]
+
     identifier = NewType("identifier", int)
 
     @injectable
@@ -129,6 +133,7 @@ def test_what_has_no_annotation_or_asks_for_nothing_injectable():
 
     assert problem(Loose).startswith("`thing` of `Loose` has no annotation, so cannot be injected (")
     assert problem(Either).startswith("`thing` of `Either` is annotated `int | str`, which cannot be injected (")
+    assert problem(Gaps).startswith("`things` of `Gaps` is annotated `list[Loose | None]`, which cannot be injected (")
     assert problem(New).startswith("`thing` of `New` is annotated `identifier`, which cannot be injected (")
 
 

@@ -1,7 +1,7 @@
 """What nobody provides is named with its consumer, its module and the edit to make."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import pytest
 from line_edge import app_of, boot_error, on_line, problem, report, root_of, started, station
@@ -105,6 +105,17 @@ def test_a_missing_builtin_asks_for_a_default_or_a_token():
     assert problem(Pool) == (
         "`Pool` in `RootModule` needs `int` (`size`), and no module provides it.\n"
         "Hint: give `size` a default, or inject a setting or `Annotated[int, TOKEN]`"
+    )
+
+
+def test_what_names_no_class_asks_for_a_default_or_a_token_too():
+    @injectable
+    class Reader:
+        anything: Any
+
+    assert problem(Reader) == (
+        "`Reader` in `RootModule` needs `Any` (`anything`), and no module provides it.\n"
+        "Hint: give `anything` a default, or inject a setting or `Annotated[Any, TOKEN]`"
     )
 
 

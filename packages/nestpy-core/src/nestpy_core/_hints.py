@@ -334,7 +334,7 @@ def dependency_of(name: str, hint: Any) -> Dependency | None:
             if token is not None:
                 return Dependency(name, token, optional or _is_optional(inner), many or get_origin(inner) is list)
             hint = inner
-        elif _is_optional(hint) and len(get_args(hint)) == 2:
+        elif _is_optional(hint) and len(get_args(hint)) == 2 and not many:
             optional = True
             hint = next(item for item in get_args(hint) if item is not types.NoneType)
         elif get_origin(hint) is list and not many:

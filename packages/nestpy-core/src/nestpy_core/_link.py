@@ -154,7 +154,7 @@ class _Linker:
     def _remedies(self, node: ModuleNode, dependency: Dependency, name: str) -> Iterator[str]:
         token = dependency.token
         place = f"`providers=` of `{node.label}`"
-        if isinstance(token, type) and token.__module__ == "builtins":
+        if isinstance(token, type) and token.__module__ in ("builtins", "typing"):
             yield f"give `{dependency.name}` a default, or inject a setting or `Annotated[{name}, TOKEN]`"
             return
         yield from self._near(token, name)
