@@ -78,6 +78,25 @@ def test_plugin_without_real_hooks_is_found(package, monkeypatch, plugin, messag
         package.guard.check_entry_points()
 
 
+@pytest.mark.parametrize(
+    ("package_loads", "plugin_loads"),
+    [("from . import _heavy", ""), ("", "from . import _heavy")],
+    ids=["by its package", "by itself"],
+)
+def test_plugin_that_loads_its_package_in_every_app_is_found(tmp_path, monkeypatch, package_loads, plugin_loads):
+    source = tmp_path / "planted_eager"
+    source.mkdir()
+    for name, text in (("__init__", package_loads), ("_plugin", plugin_loads), ("_heavy", "")):
+        (source / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(AssertionError) as caught:
+        guards.check_inert("planted_eager._plugin")
+    assert "`planted_eager._plugin` loads `planted_eager._heavy` in every app" in str(caught.value)
+    (source / "__init__.py").write_text("")
+    (source / "_plugin.py").write_text("def hook():\n    from . import _heavy\n")
+    guards.check_inert("planted_eager._plugin")
+
+
 def test_readme_block_that_fails_is_found(package):
     (package.guard.path / "README.md").write_text("```python\nassert 1 == 2\n```\n")
     with pytest.raises(AssertionError):

@@ -10,6 +10,7 @@ import doctest
 import importlib
 import importlib.util
 import inspect
+import os
 import pkgutil
 import re
 import subprocess
@@ -92,7 +93,10 @@ class Package:
         assert set(dir(package)) >= set(exported), f"`dir({self.import_name})` hides exported names"
 
     def check_entry_points(self) -> None:
-        """Check that every entry point loads, and that a plugin implements hooks that exist, at least one."""
+        """Check that every entry point loads, and that a plugin implements hooks that exist, at least one.
+
+        Its module loads nothing else of its package: every app of the environment imports it, wanted or not.
+        """
         for entry in metadata.distribution(self.name).entry_points:
             loaded = entry.load()
             if entry.group == "nestpy":
@@ -104,6 +108,7 @@ class Package:
                 assert re.fullmatch(r"\d+\.\d+", getattr(loaded, "nestpy_api", "")), (
                     f'`{entry.value}` does not state the hooks it was written for, as `nestpy_api = "0.1"`'
                 )
+                check_inert(entry.value)
 
     def check_examples(self) -> None:
         """Run every ```` ```python ```` block of the README, and the doctests of every module.
@@ -131,6 +136,22 @@ class Package:
         package = importlib.import_module(self.import_name)
         names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{self.import_name}.")]
         return [importlib.import_module(name) for name in names if not name.endswith(".__main__")]
+
+
+def check_inert(plugin: str) -> None:
+    """Check, in a process of its own, that importing a plugin's module loads nothing else of its package."""
+    package = plugin.partition(".")[0]
+    code = f"import sys, {plugin}; print(*(name for name in sys.modules if name.partition('.')[0] == {package!r}))"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
+    )  # an entry point of this installation
+    assert done.returncode == 0, f"`{plugin}` does not import:\n{done.stderr}"
+    others = [name for name in done.stdout.split() if not f"{plugin}.".startswith(f"{name}.")]
+    assert not others, (
+        f"importing `{plugin}` loads {', '.join(f'`{name}`' for name in others)} in every app of the environment\n"
+        "Hint: import in the hooks, and let the package's `__init__` import a module when one of its names is asked for"
+    )
 
 
 def run_blocks(blocks: list[str]) -> None:
