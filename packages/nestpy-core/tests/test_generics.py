@@ -170,3 +170,18 @@ async def test_request_scoped_parametrisations_are_built_inline():
 
     async with calling(Host, provide_generic(Repository, scope=Scope.REQUEST)) as send:
         assert await send("same") is True
+
+
+@injectable
+class Growing(Generic[T]):
+    below: "Growing[list[T]]"
+
+
+def test_a_generic_that_asks_for_ever_deeper_ones_of_itself_is_a_problem():
+    @injectable
+    class Reader:
+        growing: Growing[int]
+
+    text = problem(provide_generic(Growing), Reader)
+    assert "needs `Growing[list[list[" in text
+    assert text.endswith("Hint: let `below` ask for a parametrisation that does not grow without end")

@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any, get_origin
 
 from ._config import config_meta
-from ._generics import is_open
+from ._generics import is_open, is_too_deep
 from ._graph import Binding, Graph, ModuleNode
 from ._handler import hosts_of
 from ._hints import Names, annotations_of
@@ -136,7 +136,7 @@ class Bindings:
         if origin is None or is_open(token) or self.graph.bindings_of(token):
             return
         for generic, node in self.graph.generics:
-            if generic.origin is origin:
+            if generic.origin is origin and not is_too_deep(token):
                 kind: Kind = "class" if isinstance(generic.factory, type) else "factory"
                 self.bind(node, Provider(token=token, kind=kind, source=generic.factory, scope=generic.scope))
                 return

@@ -79,3 +79,16 @@ def is_open(hint: Any) -> bool:
     if type(hint) is type:
         return False
     return isinstance(hint, TypeVar) or (get_origin(hint) is not None and bool(getattr(hint, "__parameters__", ())))
+
+
+DEEPEST = 20
+"""How deep parametrisations may nest: those that providers ask for on behalf of each other could grow for ever."""
+
+
+def is_too_deep(hint: Any) -> bool:
+    """Say whether a parametrisation nests deeper than anybody writes."""
+    level = [hint]
+    for _ in range(DEEPEST):
+        below = (argument for each in level for argument in get_args(each) if get_origin(argument) is not None)
+        level = list({id(argument): argument for argument in below}.values())
+    return bool(level)

@@ -9,6 +9,7 @@ from typing import Any, get_origin
 import msgspec
 
 from ._factory import made_by
+from ._generics import is_too_deep
 from ._graph import Binding, Graph, LayerUse, ModuleNode
 from ._handler import Handler, pipes_of
 from ._hints import Dependency, Names, return_hint
@@ -160,6 +161,8 @@ class _Linker:
         yield from self._near(token, name)
         if dependency.many:
             yield f"add `provide({name}, use_class=…, multi=True)` to {place}"
+        elif is_too_deep(token):
+            yield f"let `{dependency.name}` ask for a parametrisation that does not grow without end"
         elif get_origin(token) is not None:
             yield f"add `provide({name}, use_class=…)` to {place}, or import the module that provides it"
         elif _is_token(dependency):
