@@ -1,7 +1,9 @@
 """Generated functions: hostile names, every kind of parameter, readable source and tracebacks."""
 
+import functools
 import gc
 import traceback
+from typing import NamedTuple
 
 import pytest
 from line_edge import Failed, app_of, calling, edge_of, on_line, station
@@ -286,3 +288,92 @@ def test_what_is_replayed_belongs_to_one_function_only():
     third, _ = written_beginning(memory)
     assert third.lines == second.lines
     assert third.constants.keys() == second.constants.keys()
+
+
+def by_keyword(function):
+    """Return a function that shows another's signature and takes both its parameters as keywords."""
+
+    @functools.wraps(function)
+    def called(*own, **given):
+        assert set(given) == {"first", "again"}
+        return function(*own, **given)
+
+    return called
+
+
+class Keywords(type):
+    def __call__(cls, **given):
+        return super().__call__(**given)
+
+
+@injectable(scope=Scope.REQUEST)
+class First: ...
+
+
+@injectable(scope=Scope.REQUEST)
+class Wired:
+    def __init__(self, first: First, *, again: First) -> None:
+        self.parts = (first, again)
+
+
+@injectable(scope=Scope.REQUEST)
+class Wrapped:
+    @by_keyword
+    def __init__(self, first: First, again: First) -> None:
+        self.parts = (first, again)
+
+
+@injectable(scope=Scope.REQUEST)
+class Called(metaclass=Keywords):
+    def __init__(self, first: First, again: First) -> None:
+        self.parts = (first, again)
+
+
+@injectable(scope=Scope.REQUEST)
+class Created:
+    def __new__(cls, *, first: First, again: First):
+        return super().__new__(cls)
+
+    def __init__(self, first: First, again: First) -> None:
+        self.parts = (first, again)
+
+
+class Made(NamedTuple):
+    parts: tuple[First, First]
+
+
+def make(first: First, skipped: int = 1, *, again: First) -> Made:
+    return Made((first, again))
+
+
+@by_keyword
+def make_by_keyword(first: First, again: First) -> Made:
+    return Made((first, again))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "call"),
+    [
+        (Wired, "_make_Wired(_First, again=_First)"),
+        (Wrapped, "_make_Wrapped(first=_First, again=_First)"),
+        (Called, "_make_Called(first=_First, again=_First)"),
+        (Created, "_make_Created(first=_First, again=_First)"),
+        (make, "_make_Made(_First, again=_First)"),
+        (make_by_keyword, "_make_Made(first=_First, again=_First)"),
+    ],
+)
+async def test_what_a_plain_call_takes_is_given_by_position_and_by_keyword_wherever_that_might_fail(wanted, call):
+    token = wanted if isinstance(wanted, type) else Made
+
+    @station
+    class Host:
+        @on_line("go")
+        def go(self, made: Inject[token]) -> bool:
+            first, again = made.parts
+            return first is again
+
+    made = wanted if isinstance(wanted, type) else provide(Made, use_factory=wanted, scope=Scope.REQUEST)
+    app = app_of(First, made, Host)
+    assert f"        {'_' + token.__name__} = {call}\n" in edge_of(app).functions["go"].source
+    async with app.create_context():
+        assert await edge_of(app).send("go") is True

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from types import FunctionType
 from typing import Any, Literal, get_args, get_origin
 
 from ._hints import annotations_of
@@ -56,6 +57,17 @@ def _annotated_style(function: Any) -> Style:
     if "AbstractAsyncContextManager" in text:
         return "async manager"
     return "manager" if "AbstractContextManager" in text else "plain"
+
+
+def is_plain(source: Any) -> bool:
+    """Say whether a call of *source* runs, with nothing between, the function whose parameters its signature lists."""
+    if isinstance(source, type):
+        if type(source).__call__ is not type.__call__ or source.__new__ is not object.__new__:
+            return False
+        own = vars(source)
+        source = source.__init__
+        return "__signature__" not in own and is_plain(source)
+    return isinstance(source, FunctionType) and not {"__wrapped__", "__signature__"} & source.__dict__.keys()
 
 
 def made_by(hint: Any) -> type | None:

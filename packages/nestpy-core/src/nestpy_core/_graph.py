@@ -65,7 +65,7 @@ class Binding(OpenRecord, eq=False):
         replaces: the source that an override took the place of.
         arguments: the constructor's or factory's injected arguments, in order.
         constants: arguments that are known at boot, such as the ``User`` of ``Repository[User]``.
-        positional: the names among both that Python takes by position only, in order.
+        positional: the names among both that are given by position, in order.
         links: for each argument the bindings it gets; empty for an absent optional one.
         label: how messages name it: the token's short name, with its import path where two would be called the same.
     """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, TypeVar, get_args
 
 from ._bindings import Bindings
+from ._factory import is_plain
 from ._generics import is_open, variables_of
 from ._graph import Binding, Graph
 from ._handler import Handler, HandlerMarker, Parameter, hosts_of, pipes_of
@@ -13,6 +15,7 @@ from ._hints import (
     EMPTY,
     Argument,
     Dependency,
+    Kind,
     callable_arguments,
     constructor_arguments,
     dependency_of,
@@ -75,12 +78,7 @@ class Signatures:
                 self.bindings.parametrise(dependency.token)
         binding.arguments = tuple(found)
         binding.constants = {**binding.constants, **constants}
-        given = {*constants, *(argument.name for argument, _ in found)}
-        binding.positional = tuple(
-            argument.name
-            for argument in arguments
-            if argument.kind is argument.kind.POSITIONAL_ONLY and argument.name in given
-        )
+        binding.positional = _positional(binding, arguments)
 
     def _arguments(self, binding: Binding) -> tuple[list[Argument], list[Any]]:
         if binding.kind == "class":
@@ -188,6 +186,16 @@ def _no_host(binding: Binding, name: str, marker: HandlerMarker) -> HandlerError
         f"`{binding.label}.{name}` is decorated with `{marker.word}`, but `{binding.label}` is no host.",
         hints=(f"decorate `{binding.label}` with `{marker.host_word}`",),
     )
+
+
+def _positional(binding: Binding, arguments: Sequence[Argument]) -> tuple[str, ...]:
+    """Return the names of what is given by position: what has to be, and what may be, which halves a construction."""
+    kinds = {Kind.POSITIONAL_ONLY}
+    if binding.kind in ("class", "factory") and is_plain(binding.source):
+        kinds.add(Kind.POSITIONAL_OR_KEYWORD)
+    given = {*binding.constants, *(argument.name for argument, _ in binding.arguments)}
+    first = takewhile(lambda argument: argument.kind in kinds and argument.name in given, arguments)
+    return tuple(argument.name for argument in first)
 
 
 def _not_injectable(binding: Binding, argument: Argument, method: str = "") -> HandlerError:
