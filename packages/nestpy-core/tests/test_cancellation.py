@@ -4,7 +4,7 @@ import asyncio
 
 import anyio
 import pytest
-from line_edge import Failed, calling, on_line, station
+from line_edge import calling, on_line, station
 
 from nestpy_core import (
     Inject,

@@ -62,11 +62,10 @@ def _annotated_style(function: Any) -> Style:
 def is_plain(source: Any) -> bool:
     """Say whether a call of *source* runs, with nothing between, the function whose parameters its signature lists."""
     if isinstance(source, type):
-        if type(source).__call__ is not type.__call__ or source.__new__ is not object.__new__:
+        made: Any = source
+        if type(made).__call__ is not type.__call__ or made.__new__ is not object.__new__:
             return False
-        own = vars(source)
-        source = source.__init__
-        return "__signature__" not in own and is_plain(source)
+        return "__signature__" not in vars(made) and is_plain(made.__init__)
     return isinstance(source, FunctionType) and not {"__wrapped__", "__signature__"} & source.__dict__.keys()
 
 

@@ -221,7 +221,7 @@ class Run:
             self.serving.set()
 
     async def _limit(self, running: Sequence[asyncio.Task[None]]) -> None:
-        """Wait for the drain, and cancel what does not end by itself: once, and again where cleaning up does not end."""
+        """Wait for the drain, and cancel what does not end by itself, and once more what does not end by that."""
         await self._drain.wait()
         self._deadline = time.monotonic() + self._config.shutdown_timeout
         self._turn_red()

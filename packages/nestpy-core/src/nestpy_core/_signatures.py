@@ -190,9 +190,8 @@ def _no_host(binding: Binding, name: str, marker: HandlerMarker) -> HandlerError
 
 def _positional(binding: Binding, arguments: Sequence[Argument]) -> tuple[str, ...]:
     """Return the names of what is given by position: what has to be, and what may be, which halves a construction."""
-    kinds = {Kind.POSITIONAL_ONLY}
-    if binding.kind in ("class", "factory") and is_plain(binding.source):
-        kinds.add(Kind.POSITIONAL_OR_KEYWORD)
+    may = binding.kind in ("class", "factory") and is_plain(binding.source)
+    kinds = (Kind.POSITIONAL_ONLY, Kind.POSITIONAL_OR_KEYWORD) if may else (Kind.POSITIONAL_ONLY,)
     given = {*binding.constants, *(argument.name for argument, _ in binding.arguments)}
     first = takewhile(lambda argument: argument.kind in kinds and argument.name in given, arguments)
     return tuple(argument.name for argument in first)
