@@ -163,11 +163,12 @@ async def test_optional_lists_and_optional_injections_of_a_handler():
             many: Inject[list[Nothing] | None],
             *,
             last: Inject[Nothing | None] = None,
+            around: Inject[Nothing] | None = None,
         ) -> tuple[object, ...]:
-            return one, many, last
+            return one, many, last, around
 
     async with calling(Host) as send:
-        assert await send("go") == (None, None, None)
+        assert await send("go") == (None, None, None, None)
 
 
 async def test_a_dynamic_module_used_twice_counts_once_and_two_calls_add_up():

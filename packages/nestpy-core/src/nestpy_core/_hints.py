@@ -314,9 +314,11 @@ def _unresolved(what: str, raw: object, target: Any, error: Exception) -> Unreso
 
 
 def is_injected(hint: Any) -> bool:
-    """Say whether a handler parameter's hint is ``Inject[…]``."""
+    """Say whether a handler parameter's hint is ``Inject[…]``, or that or None."""
     if isinstance(hint, type):
         return False
+    if _is_optional(hint):
+        return any(is_injected(each) for each in get_args(hint))
     return get_origin(hint) is Annotated and any(item is InjectMarker for item in get_args(hint)[1:])
 
 
