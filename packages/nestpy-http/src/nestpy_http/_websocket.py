@@ -130,8 +130,9 @@ class WebSocket:
         Raises:
             SocketClosedError: either side has closed; a message over ``http.max_socket_message_bytes`` closes with
                 1009.
+            RuntimeError: it was not accepted.
         """
-        self._check_open()
+        self._check_talking()
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._receive())
         await asyncio.wait((self._pending, self._ended), return_when=asyncio.FIRST_COMPLETED)
@@ -159,8 +160,9 @@ class WebSocket:
 
         Raises:
             SocketClosedError: either side has closed.
+            RuntimeError: it was not accepted.
         """
-        self._check_open()
+        self._check_talking()
         kind = "text" if isinstance(data, str) else "bytes"
         await self._write({"type": "websocket.send", kind: data})
 
@@ -226,6 +228,12 @@ class WebSocket:
         except (OSError, RuntimeError) as error:
             self._end(1006, "")
             raise SocketClosedError(self._close_code, self._close_reason) from error
+
+    def _check_talking(self) -> None:
+        self._check_open()
+        if not self.accepted:
+            message = "a WebSocket is accepted first: `await socket.accept()`"
+            raise RuntimeError(message)
 
     def _check_open(self) -> None:
         if self._ended.done():
