@@ -79,7 +79,7 @@ class Provider(Record, frozen=True, kw_only=True):
         source: the class, the value, the factory or the other token.
         scope: lifetime; a value is always a singleton.
         multi: whether the token takes several bindings and is injected as ``list[T]``.
-        order: position in that list, lower first; equal ones by qualified name.
+        order: position in that list, lower first; equal ones by qualified name, then by module.
         default: whether a binding without `default` replaces this one.
     """
 
