@@ -6,12 +6,23 @@ from typing import Any
 
 import pytest
 
-from nestpy_core import BootError, DefinitionError, Inject, injectable, module, provide, use_guards
+from nestpy_core import (
+    BootError,
+    ConfigurationError,
+    DefinitionError,
+    DynamicModule,
+    Inject,
+    injectable,
+    module,
+    provide,
+    use_guards,
+)
 from nestpy_core.contracts import OccurrenceStore
 from nestpy_schedule import (
     CronExpression,
     RunAll,
     ScheduleError,
+    ScheduleModule,
     Schedules,
     Tick,
     UnknownScheduleError,
@@ -22,7 +33,7 @@ from nestpy_schedule import (
 )
 from nestpy_schedule._entry import Entry
 from nestpy_schedule._expression import Cron
-from nestpy_schedule._occurrences import MemoryOccurrences
+from nestpy_schedule._occurrences import MemoryOccurrences, RedisOccurrences
 from nestpy_schedule._scheduled import Policy
 from nestpy_schedule._trigger import CronTrigger
 from nestpy_testing import LogCapture
@@ -497,3 +508,24 @@ async def test_a_fleet_that_is_there_is_not_missed(clock: FakeClock, log_capture
     async with running(Once, clock=clock, settings={"url": redis_url}):
         pass
     log_capture.expect_none(level="warning", logger="nestpy.schedule")
+
+
+async def test_settings_may_be_known_only_at_the_start(redis_url: str, clock: FakeClock) -> None:
+    async def settings() -> dict[str, object]:
+        return {"url": redis_url, "lease": 7.0}
+
+    late = ScheduleModule.for_root_async(use_factory=settings)
+    async with running(Once, clock=clock, root=late) as context:
+        assert isinstance(await context.get(OccurrenceStore), RedisOccurrences)
+        assert (await context.get(Schedules)).config.lease == 7.0
+
+
+def test_whether_a_process_runs_schedules_is_not_left_to_the_start() -> None:
+    late = ScheduleModule.for_root_async(use_factory=lambda: {"run": False})
+    with pytest.raises(ConfigurationError, match="run"):
+        asyncio.run(start(late))
+
+
+async def start(late: DynamicModule) -> None:
+    async with running(Once, root=late):
+        pass

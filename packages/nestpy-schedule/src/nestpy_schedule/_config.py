@@ -26,7 +26,7 @@ class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
     url: Annotated[Secret[str] | None, setting(alias="REDIS_URL")] = None
     prefix: str = "nestpy:schedule"
     lease: Annotated[float, msgspec.Meta(gt=0)] = 30.0
-    run: bool = True
+    run: Annotated[bool, setting(shape=True)] = True
 
 
 def url_of(config: ScheduleConfig) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from nestpy_core import DynamicModule, dynamic, module, provide
@@ -53,3 +53,13 @@ class ScheduleModule:
             options: any field of `ScheduleConfig`, for instance ``url="redis://localhost:6379/0"``.
         """
         return dynamic(cls, settings={ScheduleConfig: options})
+
+    @classmethod
+    def for_root_async(cls, use_factory: Callable[..., Any]) -> DynamicModule:  # returns fields of ScheduleConfig
+        """Pin settings that exist only at start.
+
+        Args:
+            use_factory: a function, async or not, whose parameters are injected; it returns a mapping of
+                `ScheduleConfig` fields, all but ``run``.
+        """
+        return dynamic(cls, late={ScheduleConfig: use_factory}, label="for_root_async")
