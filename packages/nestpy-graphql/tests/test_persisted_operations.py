@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from nestpy_core import App, BootError, module, public
+from nestpy_core import App, BootError, ConfigurationError, module, public
 from nestpy_graphql import GraphqlModule, query, resolver
 from nestpy_http import HttpModule
 from nestpy_testing import TestApp
@@ -73,3 +73,25 @@ def test_a_manifest_that_is_absent_or_wrong_fails_the_boot(tmp_path):
         with pytest.raises(BootError) as failed:
             App(root_of(**settings))
         assert str(failed.value.exceptions[0]).startswith(start)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("only_persisted", True),
+        ("automatic_persisted", True),
+        ("persisted_manifest", "documents.json"),
+        ("explorer", True),
+        ("max_representations", 1),
+    ],
+)
+async def test_what_is_read_at_boot_is_not_left_to_the_start(name, value):
+    late = GraphqlModule.for_root_async(use_factory=lambda: {name: value})
+
+    @module(imports=[HttpModule.for_root(), late], providers=[Greeting])
+    class LateModule: ...
+
+    with pytest.raises(ConfigurationError, match=rf"`graphql\.{name}` must not come from"):
+        async with TestApp(LateModule):
+            pass

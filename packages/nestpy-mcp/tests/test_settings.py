@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nestpy_core import App, BootError, injectable, module, provide, public
+from nestpy_core import App, BootError, ConfigurationError, injectable, module, provide, public
 from nestpy_http import HttpModule
 from nestpy_mcp import McpModule, McpRefusedError, McpRequest, SessionRecord, SessionStore, mcp, tool
 from nestpy_testing import TestApp
@@ -111,3 +111,16 @@ async def test_another_store_keeps_the_sessions_where_one_is_bound() -> None:
         with pytest.raises(McpRefusedError) as refused:
             await client.tools()
         assert refused.value.status == 404
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["max_result_bytes", "page_size"])
+async def test_what_is_read_at_boot_is_not_left_to_the_start(name: str) -> None:
+    late = McpModule.for_root_async(use_factory=lambda: {name: 1})
+
+    @module(imports=[HttpModule.for_root(), late], providers=[Tools])
+    class LateModule: ...
+
+    with pytest.raises(ConfigurationError, match=rf"`mcp\.{name}` must not come from"):
+        async with TestApp(LateModule):
+            pass

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from nestpy_core import App, BootError, module
+from nestpy_core import App, BootError, ConfigurationError, module
 from nestpy_queue import QueueModule
 from nestpy_queue._commands import queue, shown
 
@@ -40,12 +40,12 @@ def test_a_url_that_no_redis_can_have_is_a_boot_error_which_does_not_repeat_it(u
     assert "hunter2" not in str(caught.value)
 
 
-def command(folder: Path, *arguments: str, **environ: str) -> Result:
-    program = folder / f"app_{uuid.uuid4().hex}.py"
-    program.write_text(PROGRAM)
+def command(folder: Path, *arguments: str, program: str = PROGRAM, **environ: str | None) -> Result:
+    file = folder / f"app_{uuid.uuid4().hex}.py"
+    file.write_text(program)
     (name, *rest) = arguments
     empty = {"REDIS_URL": "", "NESTPY_QUEUE__PATH": str(folder / "queue.sqlite3")}
-    return CliRunner().invoke(queue, [name, str(program), *rest], env={**empty, **environ})
+    return CliRunner().invoke(queue, [name, str(file), *rest], env={**empty, **environ})
 
 
 def test_the_command_line_counts_and_names_the_queues_there_are(tmp_path: Path) -> None:
@@ -92,3 +92,21 @@ def test_a_store_that_cannot_be_opened_is_told_by_its_setting(tmp_path: Path, un
 
 def test_what_a_job_says_of_itself_is_no_command_to_a_terminal() -> None:
     assert shown("bad \x1b[2J\nfake  line ü") == "bad \\x1b[2J\\nfake  line ü"
+
+
+@pytest.mark.anyio
+async def test_whether_a_process_works_is_not_left_to_the_start() -> None:
+    @module(imports=[QueueModule.for_root_async(use_factory=lambda: {"work": False})])
+    class LateModule: ...
+
+    with pytest.raises(ConfigurationError, match=r"`queue\.work` must not come from"):
+        async with App(LateModule, environ={"NESTPY_ENV": "test"}).create_context():
+            pass
+
+
+def test_the_command_line_asks_the_store_that_is_named_only_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "late.sqlite3"
+    late = f"QueueModule.for_root_async(use_factory=lambda: {{'path': {str(path)!r}}})"
+    program = PROGRAM.replace("imports=[QueueModule,", f"imports=[{late},")
+    assert "audio" in command(tmp_path, "status", program=program, NESTPY_QUEUE__PATH=None).output
+    assert path.exists()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from nestpy_core import config
+from nestpy_core import config, setting
 
 __all__ = ("GraphqlConfig",)
 
@@ -46,7 +46,7 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     introspection: bool | None = None
     suggestions: bool | None = None
-    explorer: bool | None = None
+    explorer: Annotated[bool | None, setting(shape=True)] = None
     max_bytes: Annotated[int, msgspec.Meta(ge=1)] = 65_536
     max_tokens: Annotated[int, msgspec.Meta(ge=1)] = 2_000
     max_depth: Annotated[int, msgspec.Meta(ge=1)] = 15
@@ -60,11 +60,11 @@ class GraphqlConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1024 * 1024
     max_upload_bytes: Annotated[int, msgspec.Meta(ge=0)] = 10 * 1024 * 1024
     max_upload_files: Annotated[int, msgspec.Meta(ge=1)] = 20
-    max_representations: Annotated[int, msgspec.Meta(ge=1)] = 100
+    max_representations: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 100
     cached_documents: Annotated[int, msgspec.Meta(ge=0)] = 1_000
-    persisted_manifest: str = ""
-    only_persisted: bool = False
-    automatic_persisted: bool = False
+    persisted_manifest: Annotated[str, setting(shape=True)] = ""
+    only_persisted: Annotated[bool, setting(shape=True)] = False
+    automatic_persisted: Annotated[bool, setting(shape=True)] = False
     init_timeout: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     connection_seconds: Annotated[float, msgspec.Meta(ge=0)] = 14_400.0
     max_operations: Annotated[int, msgspec.Meta(ge=1)] = 100

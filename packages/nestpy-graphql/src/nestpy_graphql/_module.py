@@ -80,7 +80,7 @@ class GraphqlModule:
 
         Args:
             use_factory: a function, async or not, whose parameters are injected; it returns a mapping of
-                `GraphqlConfig` fields.
+                `GraphqlConfig` fields, but for those of persisted documents, the explorer and federation.
         """
         return dynamic(cls, late={GraphqlConfig: use_factory}, label="for_root_async")
 

@@ -41,9 +41,9 @@ class McpConfig(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     json_only: bool = False
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4 * 1024 * 1024
-    max_result_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1024 * 1024
+    max_result_bytes: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 1024 * 1024
     max_batch: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    page_size: Annotated[int, msgspec.Meta(ge=1)] = 100
+    page_size: Annotated[int, msgspec.Meta(ge=1), setting(shape=True)] = 100
     keep_alive: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     retry: Annotated[int, msgspec.Meta(ge=1)] = 1000
     session_idle: Annotated[float, msgspec.Meta(gt=0)] = 1800.0

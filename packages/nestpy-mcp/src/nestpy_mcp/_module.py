@@ -31,6 +31,6 @@ class McpModule:
 
         Args:
             use_factory: a function, async or not, whose parameters are injected; it returns a mapping of
-                `McpConfig` fields.
+                `McpConfig` fields, all but ``authorization_servers``, ``max_result_bytes`` and ``page_size``.
         """
         return dynamic(cls, late={McpConfig: use_factory}, label="for_root_async")

@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 import msgspec
 
-from nestpy_core import ConfigurationError, load_app
+from nestpy_core import ConfigurationError, Section, load_app
 
 from ._admin import QueueAdmin
 from ._config import QueueConfig
@@ -149,8 +149,12 @@ def _with_admin(target: str, use: Callable[[QueueAdmin], Awaitable[T]]) -> T:
         raise SystemExit(2)
     config: QueueConfig = app.graph.sections[QueueConfig]
     types: JobTypes = app.graph.bindings_of(JobTypes)[0].source
+    section: Section = app.graph.bindings_of(QueueConfig)[0].constants["section"]
 
     async def run() -> T:
+        if section.deferred:  # only a start of the app tells which store it is
+            async with app.create_context() as context:
+                return await use(await context.get(QueueAdmin))
         store = store_of(config)
         try:
             await store.open()

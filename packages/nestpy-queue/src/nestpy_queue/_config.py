@@ -48,7 +48,7 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     deploy_window: Annotated[float, msgspec.Meta(ge=0)] = 600.0
     max_payload_bytes: Annotated[int, msgspec.Meta(ge=1)] = 262_144
     signing_keys: list[Secret[str]] = []
-    work: bool = True
+    work: Annotated[bool, setting(shape=True)] = True
 
 
 def url_of(config: QueueConfig) -> str | None:

@@ -99,7 +99,7 @@ class QueueModule:
 
         Args:
             use_factory: a function, async or not, whose parameters are injected; it returns a mapping of
-                `QueueConfig` fields.
+                `QueueConfig` fields, all but ``work``.
         """
         return dynamic(cls, late={QueueConfig: use_factory}, label="for_root_async")
 
