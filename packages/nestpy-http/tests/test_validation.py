@@ -155,8 +155,8 @@ async def test_body_of_every_kind_of_type_passes(client):
         ("deep", {"allLeaves": [], "all_leaves": []}, "all_leaves"),
         ("deep", {"allLeaves": [], "byName": {"x": {"several": [{"text": "s", "extra": 1}]}}}, "byName"),
         ("deep", {"allLeaves": [], "byName": {"x": {"extra": 1}}}, "byName"),
-        ("deep", {"allLeaves": [], "row": [1, {"text": "b", "extra": 1}]}, "row[1]"),
-        ("deep", {"allLeaves": [], "pair": [1, {"text": "b", "extra": 1}]}, "pair[1]"),
+        ("deep", {"allLeaves": [], "row": [1, {"text": "b", "extra": 1}]}, "row.1"),
+        ("deep", {"allLeaves": [], "pair": [1, {"text": "b", "extra": 1}]}, "pair.1"),
         ("deep", {"allLeaves": [], "colour": {"type": "Leaf", "number": 1, "extra": 1}}, "colour"),
     ],
 )
@@ -189,7 +189,7 @@ async def test_parameter_and_setting_let_unknown_fields_pass(client, serving):
     [
         ("flat", FLAT | {"name": "x" * 10_001}, "name"),
         ("flat", FLAT | {"tags": ["x"] * 1_001}, "tags"),
-        ("flat", FLAT | {"tags": ["x" * 10_001]}, "tags[0]"),
+        ("flat", FLAT | {"tags": ["x" * 10_001]}, "tags.0"),
         ("list", [1] * 1_001, ""),
         ("free", {str(number): 1 for number in range(10_001)}, ""),
         ("deep", {"allLeaves": [{"number": 1}] * 1_001}, "allLeaves"),
@@ -214,8 +214,8 @@ async def test_strings_and_lists_at_the_bound_pass_and_settings_move_it(client, 
         ("flat", FLAT | {"age": 2**63}, "age"),
         ("flat", FLAT | {"age": -(2**63) - 1}, "age"),
         ("flat", FLAT | {"score": 2**63}, "score"),
-        ("list", [1, 2**63], "[1]"),
-        ("page", {"items": [FLAT | {"age": 2**63}]}, "items[0].age"),
+        ("list", [1, 2**63], "1"),
+        ("page", {"items": [FLAT | {"age": 2**63}]}, "items.0.age"),
     ],
 )
 async def test_integer_beyond_64_bits_is_refused(client, path, body, where):
