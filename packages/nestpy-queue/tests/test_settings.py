@@ -1,5 +1,7 @@
 """What the settings may say, and how `nestpy queue` says what is wrong with them."""
 
+import contextlib
+import sqlite3
 import uuid
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from click.testing import CliRunner, Result
 from nestpy_core import App, BootError, ConfigurationError, module
 from nestpy_queue import QueueModule
 from nestpy_queue._commands import queue, shown
+from nestpy_queue._tables import connect
 
 PROGRAM = """
 import msgspec
@@ -110,3 +113,13 @@ def test_the_command_line_asks_the_store_that_is_named_only_at_the_start(tmp_pat
     program = PROGRAM.replace("imports=[QueueModule,", f"imports=[{late},")
     assert "audio" in command(tmp_path, "status", program=program, NESTPY_QUEUE__PATH=None).output
     assert path.exists()
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "queue.sqlite3")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("time.sleep", lambda _seconds: other.execute("COMMIT"))
+    with contextlib.closing(connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()

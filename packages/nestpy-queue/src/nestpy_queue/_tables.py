@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, get_args
 
@@ -35,18 +36,33 @@ CREATE TABLE IF NOT EXISTS nestpy_queues (
 """
 _OPEN_STATES = ("delayed", "waiting", "running")
 _LONGEST_LEASE = 86_400.0
+_BUSY = 10.0
+"""Seconds that other processes may hold the file."""
 
 
 def connect(path: str, synchronous: str = "FULL") -> sqlite3.Connection:
     """Open the file, as every process does that shares it."""
-    connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # While another process makes the tables of a new file, SQLite says at once that it is busy, whatever the time-out.
+    until = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        time.sleep(0.01)
 
 
 def create(cursor: sqlite3.Cursor) -> None:
