@@ -172,8 +172,12 @@ async def test_a_cancellation_that_is_not_ours_goes_on(work):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert log.lines == ["cancelled"]
-    with pytest.raises(asyncio.CancelledError):
-        await http.get("/gives-up")
+    assert not running.table
+
+
+async def test_a_cancellation_of_something_else_is_a_failure(work):
+    http, running, _ = work
+    assert (await http.get("/gives-up")).status == 500
     assert not running.table
 
 
