@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nestpy_core import ViolationsError
+from nestpy_core import Record, ViolationsError
 
 from ._entity import entity_of
 from ._relations import is_reference, related_to
@@ -16,7 +17,11 @@ from ._structs import exposed, hint_of, output_of, visible_fields
 if TYPE_CHECKING:
     from piccolo.table import Table
 
+Pick = Callable[[Mapping[str, Any]], dict[str, Any]]
+
 _SHAPE = "__nestpy_shape__"
+_KEPT = 1000
+"""Sets of fields that one entity remembers how to take: the rules of an app make far fewer."""
 _NOT_AN_INPUT = {"": [{"code": "type", "message": "Expected the entity's input, not the entity"}]}
 
 
@@ -49,7 +54,7 @@ class EntitySupport:
 
     def fields(self, cls: type) -> Sequence[str]:
         """Return the names of the fields that may leave; none of an entity that is not exposed."""
-        return _shape(cls)[0] if entity_of(cls).exposure.exposed else ()
+        return _shape(cls).names if entity_of(cls).exposure.exposed else ()
 
     def relations(self, cls: type) -> Sequence[str]:
         """Return the names that `@expose(many=…)` gives."""
@@ -61,21 +66,44 @@ class EntitySupport:
 
     def encode_fields(self, value: Table, fields: frozenset[str] | None) -> Mapping[str, Any]:
         """Return those of *fields* that may leave; entities within stay entities."""
-        names, relations = _shape(type(value))
-        held = vars(value)
-        shown = {name: held[name] for name in names if fields is None or name in fields}
-        if not relations or is_reference(value):
+        shape = _shape(type(value))
+        pick = shape.picks.get(fields) or shape.pick(fields)
+        shown = pick(value.__dict__)
+        if not shape.relations or is_reference(value):
             return shown
         related = related_to(value)
-        known = {name: related[name] for name in relations if name in shown and name in related}
-        return {name: known.get(name) if name in relations else held for name, held in shown.items()}
+        known = {name: related[name] for name in shape.relations if name in shown and name in related}
+        return {name: known.get(name) if name in shape.relations else held for name, held in shown.items()}
 
 
-def _shape(cls: type[Table]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the fields of an exposed entity that may leave, and those of them that are shown as rows."""
-    found: tuple[tuple[str, ...], tuple[str, ...]] | None = vars(cls).get(_SHAPE)
+class _Shape(Record, frozen=True):
+    """What is shown of an exposed entity.
+
+    Attributes:
+        names: the fields that may leave.
+        relations: those of them that are shown as rows.
+        picks: what takes some of them out of a row's attributes, by the fields that an actor may read.
+    """
+
+    names: tuple[str, ...]
+    relations: tuple[str, ...]
+    picks: dict[frozenset[str] | None, Pick]
+
+    def pick(self, fields: frozenset[str] | None) -> Pick:
+        """Return what takes *fields* out of a row's attributes, written out: in half the time of a loop."""
+        names = [name for name in self.names if fields is None or name in fields]
+        written = ", ".join(f"{name!r}: held[{name!r}]" for name in names)
+        code = compile(f"lambda held: {{{written}}}", "nestpy:fields", "eval").co_consts[0]
+        made: Pick = FunctionType(code, {})
+        if len(self.picks) < _KEPT:
+            self.picks[fields] = made
+        return made
+
+
+def _shape(cls: type[Table]) -> _Shape:
+    found: _Shape | None = cls.__dict__.get(_SHAPE)
     if found is None:
         entity = exposed(cls)
-        found = (tuple(field.name for field in visible_fields(entity)), entity.exposure.relations)
+        found = _Shape(tuple(field.name for field in visible_fields(entity)), entity.exposure.relations, {})
         setattr(cls, _SHAPE, found)
     return found
