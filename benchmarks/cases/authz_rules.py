@@ -69,17 +69,17 @@ class _Support:
     """Serves rows, as nestpy-orm does its entities."""
 
     def __init__(self) -> None:
-        self._chosen: dict[frozenset[str] | None, tuple[str, ...]] = {None: COLUMNS}
+        self._picks: dict[frozenset[str] | None, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
     def fields(self, cls: type) -> tuple[str, ...]:
         return COLUMNS
 
     def encode_fields(self, value: Row, fields: frozenset[str] | None) -> dict[str, Any]:
-        names = self._chosen.get(fields)
-        if names is None:
-            names = self._chosen[fields] = tuple(name for name in COLUMNS if fields and name in fields)
-        held = value.__dict__
-        return {name: held[name] for name in names}
+        pick = self._picks.get(fields)
+        if pick is None:
+            written = ", ".join(f"{name!r}: held[{name!r}]" for name in COLUMNS if fields is None or name in fields)
+            pick = self._picks[fields] = eval(f"lambda held: {{{written}}}")  # of names above
+        return pick(value.__dict__)
 
 
 class _Storage:
