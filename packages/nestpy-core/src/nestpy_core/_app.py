@@ -17,8 +17,6 @@ with paused_collector():  # most of what an app imports is imported here: collec
     from pathlib import Path
     from types import TracebackType
 
-    import anyio
-
     from ._app_config import AppConfig
     from ._boot import Plan, prepare
     from ._container import Context
@@ -237,6 +235,8 @@ class App:
         Raises:
             StartError: a factory, constructor or init hook failed.
         """
+        from anyio import CancelScope
+
         run = self._new_run(self._transports() if serve else [])
         task = asyncio.create_task(self._run_around(run))
         try:
@@ -249,7 +249,7 @@ class App:
         finally:
             self._leave()
             run.drain()
-            with anyio.CancelScope(shield=True):
+            with CancelScope(shield=True):
                 await asyncio.shield(task)
         if run.failure is not None:
             raise run.failure

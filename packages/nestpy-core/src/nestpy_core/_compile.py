@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
-
 from ._calls import Call, CallKind
 from ._cancellation import RAISED, own_failure
 from ._clean_up import CleanUp
@@ -373,7 +371,9 @@ class _Function:
     def _call(self, handler: Handler, given: str) -> str:
         target = self.construction.host_method(handler, self.out)
         if handler.blocking:
-            run = self.out.constant(anyio.to_thread.run_sync, "run_in_thread")
+            from anyio.to_thread import run_sync
+
+            run = self.out.constant(run_sync, "run_in_thread")
             partial = self.out.constant(functools.partial, "partial")
             return f"await {run}({partial}({target}, {given}))" if given else f"await {run}({target})"
         if handler.is_async and not inspect.iscoroutinefunction(handler.function):
