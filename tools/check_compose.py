@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -12,9 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# By the kind of the table, from the Compose specification's schema:
+# https://github.com/compose-spec/compose-spec/blob/main/schema/compose-spec.json
+_KEYS = {
+    "file": "configs include models name networks secrets services version volumes",
+    "service": """
+        annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name
+        cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset credential_spec
+        depends_on deploy develop device_cgroup_rules devices dns dns_opt dns_search domainname entrypoint env_file
+        environment expose extends external_links extra_hosts gpus group_add healthcheck hostname image init ipc
+        isolation label_file labels links logging mac_address mem_limit mem_reservation mem_swappiness memswap_limit
+        models network_mode networks oom_kill_disable oom_score_adj pid pids_limit platform ports post_start pre_stop
+        privileged profiles provider pull_policy pull_refresh_after read_only restart runtime scale secrets
+        security_opt shm_size stdin_open stop_grace_period stop_signal storage_opt sysctls tmpfs tty ulimits
+        use_api_socket user userns_mode uts volumes volumes_from working_dir
+        """,
+    "build": """
+        additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts
+        isolation labels network no_cache platforms privileged provenance pull sbom secrets shm_size ssh tags target
+        ulimits
+        """,
+    "healthcheck": "disable interval retries start_interval start_period test timeout",
+    "depends_on": "condition required restart",
+}
+
 
 def check(file: Path) -> list[str]:
-    """Name everything that would fail or run unsafely: absent paths, root, no health check, an unpinned image."""
+    """Name everything that would fail or run unsafely: an unknown key, an absent path, root, an unpinned image."""
     if not file.exists():
         return [f"{file}: is missing"]
     try:
@@ -24,11 +49,39 @@ def check(file: Path) -> list[str]:
     services = content.get("services") if isinstance(content, dict) else None
     if not isinstance(services, dict) or not services:
         return [f"{file}: `services` must name at least one service"]
-    problems = []
+    problems = [f"{file}: {problem}" for problem in _unknown("file", content)]
     for name, service in services.items():
-        found = [*_image(service, file.parent), *_health(service), *_references(service, content), *_ports(service)]
-        problems += [f"{file}: service `{name}`: {problem}" for problem in found]
+        problems += [f"{file}: service `{name}`: {problem}" for problem in _service(service, content, file.parent)]
     return problems
+
+
+def _service(service: Any, content: dict[str, Any], root: Path) -> Iterator[str]:
+    if not isinstance(service, dict):
+        yield "must be a table"
+        return
+    yield from _keys(service)
+    yield from _image(service, root)
+    yield from _health(service)
+    yield from _references(service, content)
+    yield from _ports(service)
+
+
+def _keys(service: dict[str, Any]) -> Iterator[str]:
+    yield from _unknown("service", service)
+    for kind in ("build", "healthcheck"):
+        yield from _unknown(kind, service.get(kind), f"{kind}.")
+    for target, options in _as_table(service.get("depends_on")).items():
+        yield from _unknown("depends_on", options, f"depends_on.{target}.")
+
+
+def _unknown(kind: str, table: Any, where: str = "") -> Iterator[str]:
+    """Name the keys that Compose refuses, each with the nearest one it knows; those in `x-` are everybody's own."""
+    known = _KEYS[kind].split()
+    for key in table if isinstance(table, dict) else ():
+        if key not in known and not str(key).startswith("x-"):
+            nearest = get_close_matches(str(key), known, n=1)
+            hint = f"; the nearest is `{where}{nearest[0]}`" if nearest else ""
+            yield f"`{where}{key}` is no key of Compose{hint}"
 
 
 def _image(service: dict[str, Any], root: Path) -> Iterator[str]:

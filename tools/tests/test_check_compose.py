@@ -60,6 +60,51 @@ def test_a_breach_is_named(compose, old, new, problem) -> None:
     assert found.endswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("    image:", "    imagee:", "service `redis`: `imagee` is no key of Compose; the nearest is `image`"),
+        ("    ports:", "    posts:", "service `redis`: `posts` is no key of Compose; the nearest is `ports`"),
+        ("    ports:", "    zzz:", "service `redis`: `zzz` is no key of Compose"),
+        (
+            "context: .",
+            "contexts: .",
+            "service `example`: `build.contexts` is no key of Compose; the nearest is `build.context`",
+        ),
+        (
+            '{test: ["CMD", "true"]}',
+            '{test: ["CMD", "true"], intervall: 2s}',
+            "service `example`: `healthcheck.intervall` is no key of Compose; the nearest is `healthcheck.interval`",
+        ),
+        (
+            "{redis: {condition:",
+            "{redis: {conditon:",
+            (
+                "service `example`: `depends_on.redis.conditon` is no key of Compose; "
+                "the nearest is `depends_on.redis.condition`"
+            ),
+        ),
+        ("services:", "volume: {}\nservices:", "`volume` is no key of Compose; the nearest is `volumes`"),
+    ],
+)
+def test_an_unknown_key_is_named_beside_the_nearest_one(compose, old, new, problem) -> None:
+    assert old in GOOD
+    compose.write_text(GOOD.replace(old, new))
+    assert f"{compose}: {problem}" in check(compose)
+
+
+def test_keys_of_ones_own_pass(compose) -> None:
+    compose.write_text(
+        GOOD.replace("    image:", "    x-team: blue\n    image:").replace("volumes:\n", "x-a: 1\nvolumes:\n")
+    )
+    assert check(compose) == []
+
+
+def test_a_service_that_is_no_table_is_named(compose) -> None:
+    compose.write_text(GOOD.replace("services:", "services:\n  postgres: postgres:17"))
+    assert check(compose) == [f"{compose}: service `postgres`: must be a table"]
+
+
 def test_text_that_is_not_yaml_is_refused(compose) -> None:
     compose.write_text("services: [")
     (found,) = check(compose)
