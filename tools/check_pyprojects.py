@@ -65,7 +65,13 @@ def _unstated(distribution: Distribution) -> list[str]:
         for name in ("README.md", "LICENSE", f"src/{distribution.import_name}/py.typed")
         if not (distribution.path / name).is_file()
     ]
-    return problems
+    return problems + _licence(distribution)
+
+
+def _licence(distribution: Distribution) -> list[str]:
+    own, common = (path / "LICENSE" for path in (distribution.path, distribution.path.parents[1]))
+    copied = not own.is_file() or own.read_bytes() == common.read_bytes()
+    return [] if copied else [f"{own}: must be a copy of {common}"]
 
 
 def check_siblings(all_of_them: Sequence[Distribution]) -> list[str]:

@@ -55,6 +55,13 @@ def test_a_missing_file_is_named(monorepo) -> None:
     ]
 
 
+def test_the_licence_is_the_roots_word_for_word(monorepo) -> None:
+    package = monorepo.add("nestpy-foo")
+    monorepo.edit("packages/nestpy-foo/LICENSE", "MIT License", "MIT Licence")
+    (problem,) = check_template(package)
+    assert problem == f"{package.path}/LICENSE: must be a copy of {monorepo.root}/LICENSE"
+
+
 def test_a_description_is_a_sentence(monorepo) -> None:
     package = monorepo.add("nestpy-foo")
     monorepo.edit("packages/nestpy-foo/pyproject.toml", "gives.", "gives")
