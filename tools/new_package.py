@@ -6,6 +6,7 @@ python tools/new_package.py nestpy-foo "What it gives, in one sentence."
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import shutil
 import sys
@@ -18,7 +19,7 @@ TEMPLATE = Path(__file__).resolve().parent / "template"
 _FIRST_MINOR = "0.1"
 
 
-def render(text: str, *, name: str, description: str, version: str) -> str:
+def render(text: str, *, name: str, description: str, version: str, hooks: str = "") -> str:
     """Fill the `{{tokens}}` of a template file.
 
     Args:
@@ -26,6 +27,7 @@ def render(text: str, *, name: str, description: str, version: str) -> str:
         name: the distribution's full name, `nestpy-foo`.
         description: one sentence.
         version: `major.minor.patch`.
+        hooks: the version of core's hooks, `major.minor`; only a plugin and its test name it.
     """
     short = name.removeprefix("nestpy-")
     minor = ".".join(version.split(".")[:2])
@@ -37,6 +39,7 @@ def render(text: str, *, name: str, description: str, version: str) -> str:
         "version": version,
         "minor": minor,
         "next_minor": next_minor(minor),
+        "hooks": hooks,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], text)
 
@@ -48,26 +51,44 @@ def create(root: Path, name: str, description: str) -> list[Path]:
         The files written.
 
     Raises:
-        ValueError: when `name` is not a name a distribution of the monorepo may have.
+        ValueError: when `name` is not a name a distribution of the monorepo may have, or core declares no hooks.
     """
     if not re.fullmatch(r"nestpy(-[a-z][a-z0-9]*)+", name):
         message = f"`{name}` must be `nestpy-` and lower-case words joined by hyphens"
         raise ValueError(message)
     siblings = distributions(root)
     version = f"{siblings[0].minor if siblings else _FIRST_MINOR}.0"
+    hooks = hooks_version(root)
     written: list[Path] = []
     for source, target in _files(root / "packages" / name, name.replace("-", "_")):
         if target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         text = source.read_text(encoding="utf-8")
-        target.write_text(render(text, name=name, description=description, version=version), encoding="utf-8")
+        rendered = render(text, name=name, description=description, version=version, hooks=hooks)
+        target.write_text(rendered, encoding="utf-8")
         written.append(target)
     licence = root / "packages" / name / "LICENSE"
     if not licence.exists():
         shutil.copyfile(root / "LICENSE", licence)
         written.append(licence)
     return written
+
+
+def hooks_version(root: Path = ROOT) -> str:
+    """The version of the hooks that core declares, read without importing it; this repository's where *root* has none.
+
+    Raises:
+        ValueError: when core's module of hooks declares none.
+    """
+    inside = Path("packages", "nestpy-core", "src", "nestpy_core", "_hooks.py")
+    file = next(path for each in (root, ROOT) if (path := each / inside).exists())
+    for statement in ast.parse(file.read_text(encoding="utf-8")).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="API")], value=value):
+                return ".".join(map(str, ast.literal_eval(value)))
+    message = f"`{file}` declares no `API`"
+    raise ValueError(message)
 
 
 def _files(package: Path, import_name: str) -> list[tuple[Path, Path]]:

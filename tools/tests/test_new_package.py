@@ -56,6 +56,23 @@ def test_it_takes_the_minor_version_of_its_siblings(monorepo) -> None:
     assert package.requirements == ["nestpy-core>=0.7,<0.8"]
 
 
+def test_its_plugin_states_the_hooks_that_core_declares(monorepo) -> None:
+    core = monorepo.add("nestpy-core")
+    monorepo.edit("packages/nestpy-core/pyproject.toml", 'version = "0.1.0"', 'version = "0.7.0"')
+    (core.source / "_hooks.py").write_text('"""The hooks."""\n\nAPI = (0, 3)\n')
+    package = monorepo.add("nestpy-foo")
+    assert 'nestpy_api = "0.3"\n' in (package.source / "_plugin.py").read_text()
+    assert 'nestpy_api == "0.3"\n' in (package.path / "tests/test_plugin.py").read_text()
+
+
+def test_a_core_without_a_declared_version_of_its_hooks_is_told(monorepo) -> None:
+    core = monorepo.add("nestpy-core")
+    (core.source / "_hooks.py").write_text('"""The hooks."""\n')
+    with pytest.raises(ValueError, match=r"nestpy-core/src/nestpy_core/_hooks\.py` declares no `API`"):
+        create(monorepo.root, "nestpy-foo", "What it gives.")
+    assert not (monorepo.root / "packages/nestpy-foo").exists()
+
+
 def test_files_that_exist_stay_as_they_are(monorepo) -> None:
     monorepo.write("packages/nestpy-foo/README.md", "mine")
     monorepo.add("nestpy-foo")

@@ -10,7 +10,7 @@ from nestpy_core import hookimpl
 if TYPE_CHECKING:
     from nestpy_core import Graph
 
-nestpy_api = "{{minor}}"
+nestpy_api = "{{hooks}}"
 
 _MODULE = "nestpy_{{module}}:{{class}}Module"
 

@@ -19,4 +19,4 @@ def test_it_contributes_where_its_module_is_imported() -> None:
 
 
 def test_the_plugin_states_the_api_it_was_written_for() -> None:
-    assert _plugin.nestpy_api == "{{minor}}"
+    assert _plugin.nestpy_api == "{{hooks}}"
