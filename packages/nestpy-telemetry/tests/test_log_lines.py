@@ -233,9 +233,9 @@ def test_whatever_is_logged_becomes_one_line(fields, message):
 def test_long_values_are_cut_and_deep_ones_end():
     deep: dict = {}
     deep["self"] = deep
-    event = Redaction().event({"long": "x" * 100_000, "deep": deep, "bytes": b"12345"})
+    event = Redaction().event({"long": "x" * 100_000, "deep": deep, "bytes": b"12345", "byte": b"1"})
     assert len(event["long"]) == LONGEST + 1
-    assert event["bytes"] == "<5 bytes>"
+    assert (event["bytes"], event["byte"]) == ("<5 bytes>", "<1 byte>")
     assert "…" in str(event["deep"])
 
 

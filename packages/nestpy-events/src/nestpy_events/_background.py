@@ -126,7 +126,8 @@ class Background:
         self._closed = True
         left = len(self._running) + len(self._waiting)
         if left:
-            logger.error("%d published events were not handled before the app ended", left)
+            events = "event was" if left == 1 else "events were"
+            logger.error("%d published %s not handled before the app ended", left, events)
         self._waiting.clear()
         for task in self._running:
             task.cancel()

@@ -105,7 +105,7 @@ def _normal(name: str) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
-        return f"<{len(value)} bytes>"
+        return "<1 byte>" if len(value) == 1 else f"<{len(value)} bytes>"
     try:
         return msgspec.to_builtins(value, str_keys=True, enc_hook=_described)
     except Exception:  # noqa: BLE001  # a line is written whatever somebody logs
