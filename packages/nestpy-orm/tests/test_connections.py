@@ -261,6 +261,28 @@ async def test_a_file_that_is_no_database_is_closed_again(tmp_path, monkeypatch)
     assert [is_open(one) for one in made] == [False]
 
 
+async def test_a_file_that_another_process_is_making_is_waited_for(tmp_path, monkeypatch):
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("time.sleep", lambda _seconds: other.in_transaction and other.execute("COMMIT"))
+    database = Database(OrmConfig.of(f"sqlite:///{tmp_path / 'x.db'}", lock_timeout=30))
+    await database.open()
+    try:
+        assert await database.raw("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+    finally:
+        await database.close()
+        other.close()
+
+
+async def test_a_file_that_another_process_does_not_let_go_of_ends_the_start(tmp_path):
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    database = Database(OrmConfig.of(f"sqlite:///{tmp_path / 'x.db'}", lock_timeout=0.05))
+    with pytest.raises(ConfigurationError, match="opening it failed with `OperationalError`"):
+        await database.open()
+    other.close()
+
+
 @injectable
 class Probes:
     found: list[HealthIndicator]

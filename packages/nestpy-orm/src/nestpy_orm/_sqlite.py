@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,9 @@ _INTEGRITY: dict[str, Any] = {
 _DAY = 86_400.0
 _GRACE = 1.0
 """Seconds that an interrupted statement gets to end before its connection is left to its thread."""
+
+_PAUSE = 0.01
+"""Seconds between two attempts on a file that another process holds."""
 
 _TIMEOUTS = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_INTERRUPT")
 _AWAY = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_NOTADB", "SQLITE_CORRUPT")
@@ -84,9 +88,21 @@ class SqliteConnection:
         pragmas = ["foreign_keys = ON", "synchronous = NORMAL"]
         pragmas += [] if self.writes else ["query_only = ON"]
         if self._path and self.writes:
-            raw.execute("PRAGMA journal_mode = WAL").fetchall()
+            self._write_ahead(raw)
         for pragma in pragmas:
             raw.execute(f"PRAGMA {pragma}")
+
+    def _write_ahead(self, raw: sqlite3.Connection) -> None:
+        # While another process makes the tables of a new file, SQLite is busy at once, whatever the time-out.
+        until = time.monotonic() + self._config.lock_timeout
+        while True:
+            try:
+                raw.execute("PRAGMA journal_mode = WAL").fetchall()
+                return
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() >= until or self._closing:
+                    raise
+            time.sleep(_PAUSE)
 
     async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
         if self._closing is not None:
