@@ -52,7 +52,7 @@ def test_crud_and_its_base_are_about_one_entity():
     )
 
 
-@pytest.mark.parametrize("only", [("lst",), "list", ("get", "remove")])
+@pytest.mark.parametrize("only", [("lst",), "list", ("list", "read"), [["list"]], None])
 def test_crud_offers_operations_that_there_are(only):
     with pytest.raises(DefinitionError) as caught:
         crud(shop.Org, path="/orgs", only=only)
@@ -76,6 +76,20 @@ def test_a_repository_is_of_an_entity():
     assert str(problem) == (
         "`Repository[Plain]` is asked for, and `Plain` is no entity.\nHint: derive `Plain` from `piccolo.table.Table`"
     )
+
+
+def test_nobody_derives_from_a_repository():
+    with pytest.raises(DefinitionError) as caught:
+
+        @injectable
+        class Users(Repository[shop.User]): ...
+
+    assert str(caught.value) == (
+        "`Users` derives from `Repository[User]`, which nobody does: what is injected would be another one.\n"
+        "Hint: give a service the field `rows: Repository[User]`, and your queries as its methods"
+    )
+    with pytest.raises(DefinitionError, match="`Users` derives from `Repository`, which"):
+        type("Users", (Repository,), {})
 
 
 async def test_a_condition_of_another_kind_says_what_one_is(orgs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, dataclass_transform, get_args, get_origin
 
 import msgspec
@@ -137,7 +137,7 @@ def crud(
     Args:
         entity: whose rows.
         path: for instance ``/users``; empty where edges with paths shall not have it.
-        only: the operations to offer.
+        only: the operations to offer: of ``list``, ``get``, ``create``, ``update`` and ``delete``.
         scope: lifetime of the instance, a singleton by default.
 
     Raises:
@@ -174,7 +174,8 @@ def crud(
 def _check_given(entity: Any, only: Any) -> None:  # whatever was written there
     if not (isinstance(entity, type) and issubclass(entity, Table)):
         refuse_bare((entity,), '@crud(User, path="/users")')
-    if isinstance(only, str) or not set(only) <= set(OPERATIONS):
+    several = isinstance(only, Collection) and not isinstance(only, str)
+    if not several or not all(name in OPERATIONS for name in only):
         listed = ", ".join(f'"{name}"' for name in OPERATIONS)
         raise DefinitionError(
             f"`@crud({name_of(entity)}, only={only!r})` names what is no operation.\n"

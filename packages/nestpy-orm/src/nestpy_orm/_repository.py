@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin
 
 from piccolo.table import Table
 
-from nestpy_core import Denial, DenialKind, Page
-from nestpy_core.errors import DeniedError
+from nestpy_core import Denial, DenialKind, Page, name_of
+from nestpy_core.errors import DefinitionError, DeniedError
 
 from ._batched import Batched
 from ._condition import condition_sql, fields_in
@@ -41,6 +41,20 @@ class Repository(Batched[T]):
     Conditions (*where*) are piccolo's, for instance ``User.age > 20``, or core's `Compare` and its siblings; several
     must all hold.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse: whoever made such a class by hand would have left the ability out.
+
+        Raises:
+            DefinitionError: always.
+        """
+        super().__init_subclass__(**options)
+        bases = cls.__dict__.get("__orig_bases__", ())
+        name = next((name_of(base) for base in bases if get_origin(base) is Repository), "Repository")
+        raise DefinitionError(
+            f"`{cls.__name__}` derives from `{name}`, which nobody does: what is injected would be another one.\n"
+            f"Hint: give a service the field `rows: {name}`, and your queries as its methods"
+        )
 
     @property
     def entity(self) -> type[T]:
