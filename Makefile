@@ -142,7 +142,7 @@ soak: setup ## Run for long under load and watch what grows
 # ── distributions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: build
-build: setup ## Build sdist and wheel of every distribution into dist/
+build: setup ## Build sdist and wheel of every distribution: packages/ into dist/, examples/ into dist/examples/
 	@$(PY) tools/build_all.py dist
 
 .PHONY: clean

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from build_all import build
-from workspace import ROOT, Distribution, distributions, required_name
+from build_all import EXAMPLES, build
+from workspace import ROOT, Distribution, companions, distributions, required_name
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -39,7 +39,9 @@ for name in package.__all__:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    built = build(tmp_path_factory.mktemp("wheels"), "wheel")
+    directory = tmp_path_factory.mktemp("wheels")
+    built = build(directory, "wheel")
+    assert {wheel.parent for wheel in built} == {directory, directory / EXAMPLES}
     return {wheel.name.partition("-")[0].replace("_", "-"): wheel for wheel in built}
 
 
@@ -61,6 +63,15 @@ def _installed(environment: Path, *chosen: Path) -> Path:
     interpreter = environment / "bin" / "python"
     subprocess.run([_uv(), "pip", "install", "--quiet", "--python", interpreter, *chosen], check=True)
     return interpreter
+
+
+def _members() -> dict[str, Distribution]:
+    """Every member of the workspace by its distribution's name, which is not that of its directory under examples/."""
+    return {str(each.metadata["project"]["name"]): each for each in (*distributions(), *companions())}
+
+
+def _import_name(name: str) -> str:
+    return name.replace("-", "_")
 
 
 def _siblings(name: str, known: dict[str, Distribution]) -> set[str]:
@@ -92,29 +103,36 @@ def _first_answer(url: str, process: subprocess.Popen[bytes], seconds: float = 3
 
 
 def test_every_distribution_becomes_a_typed_wheel_with_its_own_package_alone(wheels: dict[str, Path]) -> None:
-    assert set(wheels) == {each.name for each in distributions()}
-    for each in distributions():
-        with zipfile.ZipFile(wheels[each.name]) as archive:
+    members = _members()
+    assert set(wheels) == set(members)
+    for name, member in members.items():
+        with zipfile.ZipFile(wheels[name]) as archive:
             names = archive.namelist()
             metadata = email.message_from_bytes(archive.read(next(name for name in names if name.endswith("METADATA"))))
-        assert {name.partition("/")[0] for name in names} == {
-            each.import_name,
-            f"{each.import_name}-{each.version}.dist-info",
-        }
-        assert f"{each.import_name}/py.typed" in names
-        assert any(name.endswith("licenses/LICENSE") for name in names)
-        assert metadata["Version"] == each.version
+        own = _import_name(name)
+        assert {name.partition("/")[0] for name in names} == {own, f"{own}-{member.version}.dist-info"}
+        assert f"{own}/py.typed" in names
+        declared = member.metadata["project"].get("license-files", [])
+        assert [name for name in names if "/licenses/" in name] == [
+            f"{own}-{member.version}.dist-info/licenses/{file}" for file in declared
+        ]
+        assert metadata["Version"] == member.version
+
+
+def test_what_is_published_lies_apart_from_the_examples(wheels: dict[str, Path]) -> None:
+    (published,) = {wheels[each.name].parent for each in distributions()}
+    assert {file.name for file in published.glob("*.whl")} == {wheels[each.name].name for each in distributions()}
 
 
 def test_every_wheel_imports_all_its_modules_where_only_its_requirements_are(
     wheels: dict[str, Path], tmp_path: Path
 ) -> None:
-    known = {each.name: each for each in distributions()}
+    known = _members()
 
     def absent(name: str) -> set[str]:
         """Install and import one; return what its modules could not import."""
         interpreter = _installed(tmp_path / name, *(wheels[each] for each in sorted(_siblings(name, known))))
-        command = [interpreter, "-c", _IMPORTED, known[name].import_name]
+        command = [interpreter, "-c", _IMPORTED, _import_name(name)]
         done = subprocess.run(
             command, cwd=tmp_path, env=_clean_environment(), check=False, capture_output=True, text=True
         )

@@ -1,6 +1,8 @@
-"""Build sdist and wheel of every distribution into one directory.
+"""Build sdist and wheel of every member of the workspace, those of the examples into a directory of their own.
 
 python tools/build_all.py dist [--wheel]
+
+`uv publish dist/*` and `hatch publish dist` take the archives of `packages/` alone: the examples' lie one level deeper.
 """
 
 from __future__ import annotations
@@ -12,38 +14,45 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from workspace import ROOT, distributions
+from workspace import ROOT, companions, distributions
+
+EXAMPLES = "examples"
+"""The sub-directory for what is built from `examples/`, which nobody publishes."""
 
 
 def build(directory: Path, *targets: str, root: Path = ROOT) -> list[Path]:
-    """Build every distribution, the wheel from the same tree as the sdist.
+    """Build every distribution and every companion, the wheel from the same tree as the sdist.
 
     Args:
-        directory: where the archives go; it is created when absent.
+        directory: where the archives go, those of the companions into `EXAMPLES` below; it is created when absent.
         targets: `sdist`, `wheel` or both.
         root: the monorepo.
 
     Returns:
-        The archives, sorted by name.
+        The archives, sorted by path: the distributions', then the companions'.
 
     Raises:
         subprocess.CalledProcessError: when one cannot be built; what hatchling said is on stderr.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    before = {path: path.stat().st_mtime_ns for path in directory.iterdir()}
-    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(directory.resolve())]
-    for target in targets:
-        command += ["--target", target]
+    members = {each.path: directory for each in distributions(root)}
+    members |= {each.path: directory / EXAMPLES for each in companions(root)}
+    directories = sorted(set(members.values()))
+    for each in directories:
+        each.mkdir(parents=True, exist_ok=True)
+    before = {path: path.stat().st_mtime_ns for each in directories for path in each.iterdir()}
 
     def build_one(path: Path) -> None:
+        command = [sys.executable, "-m", "hatchling", "build", "--directory", str(members[path].resolve())]
+        command += [word for target in targets for word in ("--target", target)]
         done = subprocess.run(command, cwd=path, check=False, capture_output=True, text=True)
         if done.returncode:
             print(done.stderr, file=sys.stderr)
             done.check_returncode()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(build_one, [each.path for each in distributions(root)]))
-    return sorted(path for path in directory.iterdir() if before.get(path) != path.stat().st_mtime_ns)
+        list(pool.map(build_one, members))
+    built = [sorted(path for path in each.iterdir() if path.is_file()) for each in directories]
+    return [path for each in built for path in each if before.get(path) != path.stat().st_mtime_ns]
 
 
 def main() -> int:
@@ -54,7 +63,8 @@ def main() -> int:
     arguments = parser.parse_args()
     targets = ["wheel"] if arguments.wheel else ["sdist", "wheel"]
     for archive in build(arguments.directory, *targets):
-        print(f"{archive.name:48} {archive.stat().st_size / 1024:8.1f} KiB")
+        name = str(archive.relative_to(arguments.directory))
+        print(f"{name:48} {archive.stat().st_size / 1024:8.1f} KiB")
     return 0
 
 
