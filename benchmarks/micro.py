@@ -21,6 +21,16 @@ from harness.contestants import BENCHMARKS, INSTALLED, NEST, PYTHON
 from harness.counting import Counter, CountingError
 from harness.ledger import CALIBRATION, Ledger
 from harness.processes import clean_environment
+from harness.single_targets import (
+    BUS,
+    GATE_OVER_CASBIN,
+    IMPORT_MEMORY,
+    IMPORT_TIME,
+    MASK_OVER_CASL,
+    REFERENCES,
+    RESOLUTION,
+    judge,
+)
 from harness.timing import Stopwatch, Timing, calibration
 from harness.workloads import DEFAULT, chosen
 
@@ -109,7 +119,7 @@ def _add_requests(ledger: Ledger, timed: Mapping[str, Timing], counts: Mapping[s
 def _add_resolution(
     ledger: Ledger, timed: Mapping[str, Timing], counts: Mapping[str, float], stopwatch: Stopwatch
 ) -> None:
-    group = "A request-scoped graph of ten providers"
+    group, _ = RESOLUTION
     for name in (WITH_GRAPH, WITHOUT_GRAPH):
         ledger.add(group, name, timed[name].best, "ns", counts.get(name))
     own = timed[WITH_GRAPH].best - timed[WITHOUT_GRAPH].best
@@ -124,21 +134,21 @@ def _add_resolution(
     )
     resolved = json.loads(done.stdout)
     ledger.add(group, "dishka: scope and graph", resolved["resolve"], "ns")
-    ledger.add(group, "dishka over NestPy (target ≥ 2)", resolved["resolve"] / max(own, 1.0), "×")
+    ledger.add(*RESOLUTION, resolved["resolve"] / max(own, 1.0), "×")
 
 
 def _add_events(ledger: Ledger, timed: Mapping[str, Timing], counts: Mapping[str, float]) -> None:
-    group = "An event with three listeners that do nothing"
+    group, _ = BUS
     for name in (EMIT, ALONE):
         ledger.add(group, name, timed[name].best, "ns", counts.get(name))
-    ledger.add(group, "the bus alone (target ≤ 3000)", timed[EMIT].best - timed[ALONE].best, "ns")
+    ledger.add(*BUS, timed[EMIT].best - timed[ALONE].best, "ns")
 
 
 def _add_authorization(ledger: Ledger, timed: Mapping[str, Timing], counts: Mapping[str, float]) -> None:
-    group = "Authorization, an ability of 100 rules"
+    group, _ = GATE_OVER_CASBIN
     for name in (GATE, ENFORCE, MASK):
         ledger.add(group, name, timed[name].best, "ns", counts.get(name))
-    ledger.add(group, "casbin over NestPy (target ≥ 100)", timed[ENFORCE].best / timed[GATE].best, "×")
+    ledger.add(*GATE_OVER_CASBIN, timed[ENFORCE].best / timed[GATE].best, "×")
     missing = peers.prepare(["node"])
     if missing:
         ledger.notes.append(f"CASL: {missing['node']}")
@@ -149,7 +159,7 @@ def _add_authorization(ledger: Ledger, timed: Mapping[str, Timing], counts: Mapp
     theirs = json.loads(done.stdout)
     ledger.add(group, "CASL: can() of an instance", theirs["gate"], "ns")
     ledger.add(group, "CASL: mask of 100 rows", theirs["mask"], "ns")
-    ledger.add(group, "CASL over NestPy, the mask (target ≥ 1)", theirs["mask"] / timed[MASK].best, "×")
+    ledger.add(*MASK_OVER_CASL, theirs["mask"] / timed[MASK].best, "×")
 
 
 def _add_boot(ledger: Ledger, processes: int) -> None:
@@ -182,11 +192,12 @@ def _add_imports(ledger: Ledger, processes: int) -> None:
         ledger.add("Imports, CPU time", name, cost.milliseconds, "ms")
     for name, cost in costs.items():
         ledger.add("Imports, memory over a bare interpreter", name, cost.megabytes, "MB")
-    own, reference = costs.get("the hello application's imports"), costs.get("msgspec")
-    if own and reference:
-        group = "The hello application's imports over msgspec's"
-        ledger.add(group, "CPU time (target ≤ 40)", own.milliseconds - reference.milliseconds, "ms")
-        ledger.add(group, "memory (target ≤ 8)", own.megabytes - reference.megabytes, "MB")
+    own = costs.get("the hello application's imports")
+    for name, time, memory in zip(REFERENCES, IMPORT_TIME, IMPORT_MEMORY, strict=True):
+        reference = costs.get(name)
+        if own and reference:
+            ledger.add(*time, own.milliseconds - reference.milliseconds, "ms")
+            ledger.add(*memory, own.megabytes - reference.megabytes, "MB")
 
 
 def _instructions(ledger: Ledger) -> Mapping[str, float]:
@@ -225,7 +236,7 @@ def main() -> int:
     base = Ledger.read(given.compare) if given.compare else None
     ledger = measure(given)
     stem = INSTALLED / "results" / f"micro-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    text = ledger.markdown(base)
+    text = ledger.markdown(base, judge(ledger))
     ledger.write(stem.with_suffix(".json"))
     stem.with_suffix(".md").write_text(text, encoding="utf-8")
     if given.save:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from harness.report import table
+from harness.targets import Verdict, tally
 
 CALIBRATION = "calibration"
 TIMES = ("ns", "ms")
@@ -48,6 +49,10 @@ class Ledger:
     def add(self, group: str, name: str, value: float, unit: str, instructions: float | None = None) -> None:
         self.entries.append(Entry(group, name, value, unit, instructions))
 
+    def find(self, group: str, name: str) -> Entry | None:
+        """The figure of one row, or None where this run has none."""
+        return next((each for each in self.entries if (each.group, each.name) == (group, name)), None)
+
     def write(self, file: Path) -> None:
         """Write it as JSON."""
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +65,8 @@ class Ledger:
         entries = [Entry(**entry) for entry in data.pop("entries")]
         return cls(entries=entries, **data)
 
-    def markdown(self, base: Ledger | None = None) -> str:
-        """Every figure for a reader, beside those of a base."""
+    def markdown(self, base: Ledger | None = None, verdicts: Sequence[Verdict] = ()) -> str:
+        """Every figure for a reader, beside those of a base, then how the targets were met."""
         preface = "\n".join(f"- {name}: {value}" for name, value in self.circumstances.items())
         parts = ["# NestPy's single costs", preface]
         if base is not None:
@@ -70,6 +75,8 @@ class Ledger:
             )
         groups = dict.fromkeys(entry.group for entry in self.entries)
         parts += [f"## {group}\n\n{self._table(group, base)}" for group in groups]
+        if verdicts:
+            parts.append(f"## Targets\n\n{tally(verdicts)}\n\n{_judged(verdicts)}")
         if self.notes:
             parts.append("## Not measured\n\n" + "\n".join(f"- {note}" for note in self.notes))
         return "\n\n".join(parts) + "\n"
@@ -83,15 +90,14 @@ class Ledger:
 
     def _row(self, entry: Entry, base: Ledger | None, *, counted: bool) -> Sequence[str]:
         count = "" if entry.instructions is None else f"{entry.instructions:,.0f}"
-        row = [entry.name, _words(entry), *([count] if counted else [])]
+        row = [entry.name, figure(entry), *([count] if counted else [])]
         if base is None:
             return row
-        known = {(other.group, other.name): other for other in base.entries}
-        other = known.get((entry.group, entry.name))
+        other = base.find(entry.group, entry.name)
         if other is None:
             return [*row, "new", "", *([""] if counted else [])]
         instructions = _change(entry.instructions, other.instructions)
-        return [*row, _words(other), self.change(entry, other, base), *([instructions] if counted else [])]
+        return [*row, figure(other), self.change(entry, other, base), *([instructions] if counted else [])]
 
     def change(self, entry: Entry, other: Entry, base: Ledger) -> str:
         """By how much a figure grew, a time relative to the calibration of its own run."""
@@ -102,10 +108,19 @@ class Ledger:
 _ABOUT_CHANGE = "times are compared relative to each run's calibration, instructions and memory as they are."
 
 
+def _judged(verdicts: Sequence[Verdict]) -> str:
+    rows = [
+        [each.workload, each.against, each.wanted, f"{each.value} {each.detail}".rstrip(), each.word]
+        for each in verdicts
+    ]
+    return table(["", "against", "target", "measured", ""], rows)
+
+
 def _change(now: float | None, before: float | None) -> str:
     return f"{now / before - 1:+.1%}" if now is not None and before else ""
 
 
-def _words(entry: Entry) -> str:
+def figure(entry: Entry) -> str:
+    """A figure with its unit, as the tables show it."""
     digits = 0 if entry.unit == "ns" else 2 if entry.unit == "×" else 1
     return f"{entry.value:,.{digits}f} {entry.unit}"

@@ -9,7 +9,7 @@ from typing import Any
 from harness.contestants import BASELINE, SAME_SETTINGS, SUBJECT
 from harness.figures import METRICS, Metric, Results
 from harness.processes import Memory
-from harness.targets import Verdict
+from harness.targets import Verdict, tally
 
 _HEADINGS: Mapping[Metric, str] = {
     "cpu": "CPU milliseconds per 1,000 requests (work per CPU-second against raw RSGI, more is better)",
@@ -112,11 +112,15 @@ class Report:
         columns = list(dict.fromkeys(each.workload for each in ratios))
         matrix = table(["", *columns], [[peer, *(cells.get((peer, name), "") for name in columns)] for peer in peers])
         limits = [[each.against, each.wanted, each.value, each.word] for each in self.verdicts if not each.workload]
-        counted = [sum(each.met is state for each in self.verdicts) for state in (True, False, None)]
-        summary = "{} met, {} missed, {} not measured.".format(*counted)
         about = "NestPy's work per CPU-second over the peer's: median, target, verdict."
         return "\n\n".join(
-            [summary, about, matrix, *self._framework_cost(), table(["", "target", "measured", ""], limits)]
+            [
+                tally(self.verdicts),
+                about,
+                matrix,
+                *self._framework_cost(),
+                table(["", "target", "measured", ""], limits),
+            ]
         )
 
     def _framework_cost(self) -> Iterable[str]:

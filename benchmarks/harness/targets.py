@@ -26,6 +26,7 @@ class Verdict:
     """One target beside what was measured.
 
     Attributes:
+        workload: or what else was measured; empty for the process itself.
         wanted: in words.
         value: in words; `detail` names the range over the rounds, and the peer where the best one is meant.
         met: None when the run did not measure it.
@@ -66,6 +67,12 @@ def judge(results: Results, workloads: Sequence[str]) -> list[Verdict]:
     """Every target whose workload was asked for, then memory and boot."""
     ratios = [_judge_ratio(results, target) for target in RATIOS if target.workload in workloads]
     return [*ratios, *_judge_process(results)]
+
+
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """How many were met, in a sentence."""
+    counted = [sum(each.met is state for each in verdicts) for state in (True, False, None)]
+    return "{} met, {} missed, {} not measured.".format(*counted)
 
 
 def best_framework(results: Results, workload: str) -> str | None:
