@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Never, TypeVar, overload
 
 from nestpy_core import Denial, ExecutionContext, apply_decorators, injectable, meta, use_guards
 
 from ._abilities import Abilities
 from ._ability import CompiledAbility
+from ._bare import refuse_bare
 from ._rules import checked_action, checked_subject
 
 __all__ = ("AuthorizeGuard", "authorize")
@@ -28,7 +29,15 @@ class Authorization:
     subject: type | str
 
 
-def authorize(action: str, subject: type | str) -> Callable[[D], D]:
+@overload
+def authorize(action: str, subject: type | str) -> Callable[[D], D]: ...
+
+
+@overload
+def authorize(action: Never) -> Never: ...
+
+
+def authorize(action: Any = ..., subject: Any = ...) -> Any:  # the first of the two; the other one is refused
     """Let only those call it who may do *action* on some *subject*; results show each what they may read.
 
     On a host and on its handler, or several times, all of them must hold. Callers whom no guard has identified get
@@ -39,8 +48,10 @@ def authorize(action: str, subject: type | str) -> Callable[[D], D]:
         subject: an entity's class, or a name.
 
     Raises:
+        DefinitionError: it stands there without both of them.
         RuleError: an empty name.
     """
+    refuse_bare("@authorize", action, subject, '@authorize("read", Report)')
     asked = Authorization(checked_action(action), checked_subject(subject))
     return apply_decorators(meta(asked), use_guards(AuthorizeGuard))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Never, Protocol, TypeVar, overload
 
 from nestpy_core.contracts import All, Condition
 
+from ._bare import refuse_bare
 from ._conditions import NODES, conjunction
 from .errors import RuleError
 
@@ -39,7 +40,15 @@ class Predicate:
     subject: type
 
 
-def predicate(action: str, subject: type) -> Callable[[F], F]:
+@overload
+def predicate(action: str, subject: type) -> Callable[[F], F]: ...
+
+
+@overload
+def predicate(action: Never) -> Never: ...
+
+
+def predicate(action: Any = ..., subject: Any = ...) -> Any:  # the first of the two; the other one is refused
     """Mark a method of the factory that decides about an instance of *subject* where a condition cannot.
 
     It is given the instance and returns True to let the rule apply; whatever else it returns or raises grants nothing
@@ -48,10 +57,18 @@ def predicate(action: str, subject: type) -> Callable[[F], F]:
     Args:
         action: the action of the rules that use it.
         subject: the class of their instances.
+
+    Raises:
+        DefinitionError: it stands there without both of them.
+        RuleError: an empty name, or a subject that is no class.
     """
+    refuse_bare("@predicate", action, subject, '@predicate("read", Report)')
+    if not isinstance(subject, type):
+        raise RuleError(f"A predicate is given instances of a class, not {subject!r}")
+    asked = Predicate(checked_action(action), subject)
 
     def mark(function: F) -> F:
-        function.nestpy_predicate = Predicate(checked_action(action), subject)  # type: ignore[attr-defined]  # its mark
+        function.nestpy_predicate = asked  # type: ignore[attr-defined]  # its mark
         return function
 
     return mark
