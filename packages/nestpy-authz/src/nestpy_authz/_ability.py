@@ -82,15 +82,21 @@ class CompiledAbility:
     def vouch(self, action: str, instances: Sequence[object]) -> None:
         """Take notice that storage read *instances* with the condition for *action*, as the contract says."""
         if instances and self._decision(action, instances[0].__class__).follows:
+            told = frozenset((action,))
             for instance in instances:
-                setattr(instance, _VOUCHED, (self, action))
+                setattr(instance, _VOUCHED, (self, told | self._told_of(instance)))
+
+    def _told_of(self, instance: object) -> frozenset[str]:
+        """Return the actions whose condition storage read an instance with, for this very ability."""
+        ability, actions = getattr(instance, _VOUCHED, None) or (None, NO_FIELDS)
+        return actions if ability is self else NO_FIELDS
 
     def _shown(self, action: str, instance: object) -> Shown:
         decision = self._decision(action, instance.__class__)
         try:
             return False if instance is None else decision.shown(instance)
         except NotLoadedError as error:
-            if getattr(instance, _VOUCHED, None) == (self, action):
+            if action in self._told_of(instance):
                 return decision.common_fields
             return decision.shown_at_least(instance) or decision.deny(error, action)
         except Exception as error:  # noqa: BLE001  # whatever it is, it denies

@@ -105,7 +105,8 @@ class Repository(Batched[T]):
             EntityNotFoundError: there is none, or none that the actor may know of.
         """
         known = self._entity
-        if not lock and not self._relations and self._condition(action) is EVERYTHING:
+        plain = not lock and not self._relations and self._reading(action) is None
+        if plain and self._condition(action) is EVERYTHING:
             rows = await self._database.fetch(self._select_one, (known.key.stored(key),))
             if rows:
                 one: T = known.load(rows[0])
@@ -120,18 +121,18 @@ class Repository(Batched[T]):
         """Return the row with a primary key, or None where `get` raises."""
         known = self._entity
         stored = known.key.stored(key)
-        condition = self._condition(action)
-        if condition is EVERYTHING and not lock:
+        condition, reading = self._condition(action), self._reading(action)
+        if condition is EVERYTHING and reading is None and not lock:
             rows = await self._database.fetch(self._select_one, (stored,))
             if not rows:
                 return None
             found: T = known.load(rows[0])
             return found if not self._relations else (await self._shown([found]))[0]
-        sql, arguments = self._one(stored, condition)
+        sql, arguments = self._one(stored, condition, reading)
         if lock and self._dialect == "postgres":
             sql += " FOR UPDATE"
         rows = await self._database.fetch(sql, arguments, write=lock)
-        return (await self._shown(self._loaded(rows, action)))[0] if rows else None
+        return (await self._shown(self._loaded(rows, action, reading)))[0] if rows else None
 
     async def first(self, *where: Any, order: Sequence[str] = (), action: str = "read") -> T | None:
         """Return the first row that fits, or None."""
@@ -155,7 +156,8 @@ class Repository(Batched[T]):
             offset: how many to skip. A list that people page through is better served by `page`.
             action: what the actor must be allowed to do with each.
         """
-        sql, statement = self._listing(where, order, action)
+        reading = self._reading(action)
+        sql, statement = self._listing(where, order, action, reading)
         if limit is not None:
             sql += f" LIMIT {statement.value(limit)}"
         if offset:
@@ -163,7 +165,7 @@ class Repository(Batched[T]):
                 f"{' LIMIT -1' if limit is None and self._dialect == 'sqlite' else ''} OFFSET {statement.value(offset)}"
             )
         rows = await self._database.fetch(sql, statement.arguments)
-        return await self._shown(self._loaded(rows, action))
+        return await self._shown(self._loaded(rows, action, reading))
 
     async def page(
         self,
@@ -191,15 +193,16 @@ class Repository(Batched[T]):
         """
         count = self._limit(first)
         known, statement = self._entity, Statement(self._dialect)
-        visible = self._fields(action)
+        visible, reading = self._fields(action), self._reading(action)
         steps = read_order(known, order, visible)
+        select = self._selecting(reading, statement)
         parts = [*wheres(known, self._database, statement, where), *self._filters(filters, visible, statement)]
         parts += [known.living, self._scope(self._condition(action), statement)]
         if after is not None:
             parts.append(behind(steps, self._cursors.read(order_words(steps), after), statement))
-        sql = f"{self._select}{conjunction(parts)}{order_sql(steps)} LIMIT {statement.value(count + 1)}"
+        sql = f"{select}{conjunction(parts)}{order_sql(steps)} LIMIT {statement.value(count + 1)}"
         rows = await self._database.fetch(sql, statement.arguments)
-        page = self._page(self._loaded(rows, action), count, steps)
+        page = self._page(self._loaded(rows, action, reading), count, steps)
         await self._shown(page.items)
         return page
 
@@ -222,9 +225,10 @@ class Repository(Batched[T]):
 
     async def stream(self, *where: Any, order: Sequence[str] = (), action: str = "read") -> AsyncIterator[T]:
         """Yield the rows that fit, however many, a few hundred in memory at a time, without their relations."""
-        sql, statement = self._listing(where, order, action)
+        reading = self._reading(action)
+        sql, statement = self._listing(where, order, action, reading)
         async for row in self._database.stream(sql, statement.arguments):
-            yield self._loaded([row], action)[0]
+            yield self._loaded([row], action, reading)[0]
 
     # -- writing
 
@@ -290,11 +294,9 @@ class Repository(Batched[T]):
         wanted = {**values_of(given), **values}
         self._check_fields("update", wanted, known.cls)
         changes = {field: known.field(field).stored(value) for field, value in stamped(known, wanted).items()}
-        reading = self._reading()
         if not changes:
-            same = await self.get(key, action="update")
-            return same if reading is None else await self.find_one(key) or same
-        condition = self._condition("update")
+            return await self.get(key, action="update")
+        condition, reading = self._condition("update"), self._reading()
         moves = condition is not EVERYTHING and bool(fields_in(condition) & set(changes))
         if moves:
             async with self._database.transaction():

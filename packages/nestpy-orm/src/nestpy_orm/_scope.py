@@ -57,17 +57,28 @@ class Scoped(Generic[T]):
     def _ability(self) -> Ability | None:
         return None if self._source is None else self._source.current()
 
-    def _loaded(self, rows: Sequence[Any], action: str) -> list[T]:
-        """Return the instances of rows that were read with the condition for *action*."""
+    def _loaded(self, rows: Sequence[Any], action: str, reading: Any = None) -> list[T]:
+        """Return the instances of rows that were read with the condition for *action*.
+
+        Where *reading* was one of their columns, those that it holds for may be shown as well.
+        """
         load = self._entity.load
         items = [load(row) for row in rows]
         ability = self._ability()
         if ability is not None:
             ability.vouch(action, items)
+            if reading is not None:
+                told = len(self._entity.fields)
+                ability.vouch("read", [item for item, row in zip(items, rows, strict=True) if row[told]])
         return items
 
-    def _reading(self) -> Any:
-        """Return the condition for reading where the fields of a written row alone do not tell whether it holds."""
+    def _reading(self, action: str = "") -> Any:
+        """Return the condition for reading where the fields of a row alone do not tell whether it holds.
+
+        None also of rows that are read by it, as those for the *action* ``read`` are.
+        """
+        if action == "read":
+            return None
         try:
             condition = self._condition("read")
         except NestPyError:  # no query can carry it: the row is asked
@@ -75,7 +86,7 @@ class Scoped(Generic[T]):
         return condition if leads_on(condition) else None
 
     def _returned(self, reading: Any, statement: Statement) -> str:
-        """Return the columns that a write gives back, with *reading* as one more."""
+        """Return the columns of a row, with *reading* as one more."""
         columns = self._entity.columns
         return columns if reading is None else f"{columns}, ({condition_sql(reading, self._entity, statement)}) IS TRUE"
 
@@ -136,11 +147,17 @@ class Scoped(Generic[T]):
 
     # -- statements
 
-    def _one(self, key: Any, condition: Any) -> tuple[str, list[Any]]:
+    def _one(self, key: Any, condition: Any, reading: Any = None) -> tuple[str, list[Any]]:
         """Return the statement of one row under a condition; what was made of a condition is kept by its identity."""
+        known = self._entity
+        if reading is not None:
+            statement = Statement(self._dialect)
+            select = self._selecting(reading, statement)
+            parts = [f"{known.key.sql} = {statement.value(key)}", known.living, self._scope(condition, statement)]
+            return f"{select}{conjunction(parts)}", statement.arguments
         ready = self._ready.get(id(condition))
         if ready is None or ready[0] is not condition:
-            known, statement = self._entity, Statement(self._dialect)
+            statement = Statement(self._dialect)
             parts = [f"{known.key.sql} = {statement.value(None)}", known.living, self._scope(condition, statement)]
             ready = (condition, f"{self._select}{conjunction(parts)}", statement.arguments[1:])
             if len(self._ready) >= _READY:
@@ -152,10 +169,21 @@ class Scoped(Generic[T]):
         parts = wheres(self._entity, self._database, statement, where)
         return [*parts, self._entity.living, self._scope(self._condition(action), statement)]
 
-    def _listing(self, where: tuple[Any, ...], order: Sequence[str], action: str) -> tuple[str, Statement]:
+    def _selecting(self, reading: Any, statement: Statement) -> str:
+        """Return the beginning of a statement; written first, for its values come first."""
+        return (
+            self._select
+            if reading is None
+            else f"SELECT {self._returned(reading, statement)} FROM {self._entity.table}"
+        )
+
+    def _listing(
+        self, where: tuple[Any, ...], order: Sequence[str], action: str, reading: Any
+    ) -> tuple[str, Statement]:
         statement = Statement(self._dialect)
         steps = read_order(self._entity, order, self._fields(action) if order else None)
-        sql = f"{self._select}{conjunction(self._parts(where, action, statement))}{order_sql(steps)}"
+        select = self._selecting(reading, statement)
+        sql = f"{select}{conjunction(self._parts(where, action, statement))}{order_sql(steps)}"
         return sql, statement
 
     def _limit(self, first: int | None) -> int:
