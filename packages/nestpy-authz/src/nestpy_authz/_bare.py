@@ -10,8 +10,8 @@ def refuse_bare(word: str, action: object, subject: object, example: str) -> Non
 
     Args:
         word: the decorator, for instance ``@authorize``.
-        action: what it was given first: what was to be decorated, where it has no parentheses; an `Ellipsis` for nothing.
-        subject: what it was given second; an `Ellipsis` for nothing.
+        action: what it was given first: what was to be decorated, where it has no parentheses; `...` for nothing.
+        subject: what it was given second; `...` for nothing.
         example: how the decorator is written.
 
     Raises:
