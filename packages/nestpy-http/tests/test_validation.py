@@ -199,6 +199,49 @@ async def test_endless_strings_lists_and_objects_are_refused(client, path, body,
     assert await codes(client, path, body) == {where: ["length"]}
 
 
+SAID = msgspec.Meta(description="what it is for")
+
+
+class SaidInner(msgspec.Struct):
+    number: int = 0
+
+
+class Said(msgspec.Struct):
+    text: Annotated[str, SAID] = ""
+    number: Annotated[int, SAID] = 0
+    inner: Annotated[SaidInner | None, SAID] = None
+    either: Annotated[SaidInner, SAID] | str = ""
+    several: Annotated[list[Annotated[SaidInner, SAID]], SAID] = []
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"text": "x" * 10_001}, "text"),
+        ({"number": 2**63}, "number"),
+        ({"inner": {"other": 1}}, "inner.other"),
+        ({"either": {"other": 1}}, "either"),
+        ({"several": [{"other": 1}]}, "several.0.other"),
+        ({"several": [{}] * 1_001}, "several"),
+        ({"other": 1}, "other"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/below", "/above"])
+async def test_description_takes_no_bound_away(serving, path, body, where):
+    @controller("/")
+    class Described:
+        @post("/below")
+        async def below(self, body: Said) -> None: ...
+
+        @post("/above")
+        async def above(self, body: Annotated[Said, SAID]) -> None: ...
+
+    async with serving(Described) as client:
+        answer = await client.post(path, json=body)
+    assert answer.status == 400
+    assert list(answer.json()["errors"]) == [where]
+
+
 async def test_strings_and_lists_at_the_bound_pass_and_settings_move_it(client, serving):
     body = FLAT | {"name": "x" * 10_000, "tags": ["x"] * 1_000}
     assert await codes(client, "flat", body) == {}

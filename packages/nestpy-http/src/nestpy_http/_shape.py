@@ -62,7 +62,7 @@ class Shape:
     def __init__(self, kind: Any, bounds: Bounds) -> None:
         self._bounds = bounds
         self._twins: dict[int, Any] = {}
-        self._info = msgspec_inspect.type_info(kind)
+        self._info = bare(msgspec_inspect.type_info(kind))
         self.annotation = self._of(self._info)
 
     @property
@@ -101,20 +101,21 @@ class Shape:
 
     def _top_integers(self) -> list[Callable[[Any], Any]] | None:
         """Return what reads the open integers of the value itself; None where there are others below."""
-        open_integers = [info for info in _all_types(self._info, set()) if _is_open_integer(info)]
+        open_integers = [info for info in _all_types(self._info, set()) if is_open_integer(info)]
         if not open_integers:
             return []
         if not isinstance(self._info, msgspec_inspect.StructType | msgspec_inspect.DataclassType):
             return None
-        own = [(field, _alternatives(field.type)) for field in self._info.fields]
-        found = [field for field, several in own if any(_is_open_integer(info) for info in several)]
-        if len(open_integers) > sum(_is_open_integer(info) for _, several in own for info in several):
+        own = [(field, alternatives(field.type)) for field in self._info.fields]
+        found = [field for field, several in own if any(is_open_integer(info) for info in several)]
+        if len(open_integers) > sum(is_open_integer(info) for _, several in own for info in several):
             return None
         return [attrgetter(field.name) for field in found]
 
     # -- the twin
 
     def _of(self, info: Any) -> Any:
+        info = bare(info)
         if isinstance(info, _KEYED):
             return self._twin(info)
         if isinstance(info, msgspec_inspect.NamedTupleType):
@@ -131,7 +132,7 @@ class Shape:
             return self._union(info)
         if isinstance(info, msgspec_inspect.StrType) and info.max_length is None:
             return Annotated[str, msgspec.Meta(max_length=self._bounds.text)]
-        return _INT64 if _is_open_integer(info) else msgspec.Raw
+        return _INT64 if is_open_integer(info) else msgspec.Raw
 
     def _list(self, info: Any) -> Any:
         inner = self._of(info.item_type)
@@ -169,11 +170,12 @@ class Shape:
         return self._twins[id(info)]
 
     def _union(self, info: Any) -> Any:
-        inner = [self._of(item) for item in info.types]
+        several = alternatives(info)
+        inner = [self._of(item) for item in several]
         if all(item is msgspec.Raw for item in inner):
             return msgspec.Raw
         members: dict[Any, Any] = {}
-        for item, shape in zip(info.types, inner, strict=True):
+        for item, shape in zip(several, inner, strict=True):
             if isinstance(item, _KEYED) and shape is msgspec.Raw:
                 self._twins.pop(id(item))
                 shape = self._twin(item, needed=True)  # noqa: PLW2901  # a tag needs its Struct
@@ -238,20 +240,31 @@ class BoundedDecoder(Record, frozen=True):
 
 def _fewest_keys(info: Any, above: tuple[int, ...]) -> int:
     """Return how many keys a body of this type has at least."""
+    info = bare(info)
     if not isinstance(info, _KEYED) or getattr(info, "array_like", False) or id(info) in above:
         return 0
     above = (*above, id(info))
     return sum(1 + _fewest_keys(field.type, above) for field in info.fields if field.required)
 
 
-def _is_open_integer(info: Any) -> bool:
+def bare(info: Any) -> Any:
+    """Return msgspec's description of a type without what stands in documents alone, such as its title."""
+    while isinstance(info, msgspec_inspect.Metadata):
+        info = info.type
+    return info
+
+
+def is_open_integer(info: Any) -> bool:
+    """Say whether a type is an integer without a bound on one side."""
     if not isinstance(info, msgspec_inspect.IntType):
         return False
     return (info.ge is None and info.gt is None) or (info.le is None and info.lt is None)
 
 
-def _alternatives(info: Any) -> tuple[Any, ...]:
-    return info.types if isinstance(info, msgspec_inspect.UnionType) else (info,)
+def alternatives(info: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the type itself."""
+    info = bare(info)
+    return tuple(map(bare, info.types)) if isinstance(info, msgspec_inspect.UnionType) else (info,)
 
 
 def _all_types(info: Any, seen: set[int]) -> Iterator[Any]:
