@@ -1,5 +1,6 @@
 """What describes an app — documents, clients — reads its routes as callers meet them."""
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -82,6 +83,37 @@ def test_signed_cookie_is_a_text_under_the_name_that_clients_see(make_app):
 
     (route,) = served_routes(make_app(Reading, cookie_secrets=["s" * 32]).graph)
     assert [(each.where, each.name, each.kind) for each in route.inputs] == [("cookie", "__Host-session", str)]
+
+
+class CatFilters(msgspec.Struct, rename="camel"):
+    breed: str
+    min_age: Annotated[int, msgspec.Meta(ge=0)] = 0
+    colors: list[str] = []
+    note: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def test_each_field_of_a_whole_query_is_an_input_of_its_own(make_app):
+    @controller("/cats")
+    class Searches:
+        @get("/")
+        async def search(self, filters: Query[CatFilters], dry: Query[bool] = False) -> list[Cat]: ...
+
+        @get("/maybe")
+        async def maybe(self, filters: Annotated[Query[CatFilters | None], param(allow_unknown=True)]) -> list[Cat]: ...
+
+    search, maybe = served_routes(make_app(Searches).graph)
+    found = [(each.where, each.name, each.kind, each.required, each.default, each.several) for each in search.inputs]
+    assert found == [
+        ("query", "breed", str, True, inspect.Parameter.empty, False),
+        ("query", "minAge", Annotated[int, msgspec.Meta(ge=0)], False, 0, False),
+        ("query", "colors", list[str], False, [], True),
+        ("query", "note", str, False, msgspec.UNSET, False),
+        ("query", "dry", bool, False, False, False),
+    ]
+    assert [(each.parameter.name, each.whole) for each in search.inputs] == [("filters", True)] * 4 + [("dry", False)]
+    assert {each.allow_unknown for each in search.inputs} == {False}
+    assert [each.required for each in maybe.inputs] == [False] * 4
+    assert (maybe.inputs[0].default, maybe.inputs[0].allow_unknown) == (msgspec.UNSET, True)
 
 
 def test_bodies_tell_their_media_types(make_app):

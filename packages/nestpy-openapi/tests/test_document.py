@@ -156,6 +156,35 @@ def test_parameters_carry_types_constraints_and_defaults(document):
     assert "accept" not in headers
 
 
+def test_each_field_of_a_whole_query_is_a_parameter(document):
+    operation = document["paths"]["/inputs/search"]["get"]
+    assert operation["parameters"] == [
+        {
+            "name": "reason",
+            "in": "query",
+            "description": "Why they came.",
+            "required": True,
+            "schema": {"type": "string", "maxLength": 50, "description": "Why they came."},
+        },
+        {"name": "minAge", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 30}},
+        {
+            "name": "colors",
+            "in": "query",
+            "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Color"}, "default": []},
+        },
+        {"name": "since", "in": "query", "schema": {"type": "string", "format": "date"}},
+        {"name": "price", "in": "query", "schema": {"type": "number", "default": 0.0}},
+        {
+            "name": "exact",
+            "in": "query",
+            "description": "letter by letter.",
+            "schema": {"type": "boolean", "default": False},
+        },
+    ]
+    assert "400" in operation["responses"]
+    assert "VisitFilters" not in document["components"]["schemas"]
+
+
 def test_what_pipes_take_is_what_callers_send(document):
     listed = {one["name"]: one for one in document["paths"]["/inputs/pipes/{slug}"]["get"]["parameters"]}
     assert listed["slug"]["schema"] == {"type": "string", "pattern": r"^[^/\\;\x00-\x1f\x7f]+$"}

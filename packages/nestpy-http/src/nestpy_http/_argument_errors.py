@@ -10,12 +10,14 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec.inspect import type_info
 
 from nestpy_core import Graph, Parameter, name_of, read_metadata
 
 from ._answer import Response
 from ._parameters import FORM_PLACES, Place, Placing, word_of
 from ._schema import is_collection, is_data, optional_inner
+from ._shape import bare
 from .errors import RouteError
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -91,20 +93,48 @@ def ambiguous(what: str, name: str, kind: Any, template: str, method: str) -> Ro
     )
 
 
-def misplaced(what: str, place: Place, kind: Any, method: str) -> RouteError | None:
+def misplaced(what: str, name: str, place: Place, kind: Any, method: str) -> RouteError | None:
     """Return what is wrong with a place that requests of the method, or values of the type, do not have."""
     if place in (Place.BODY, *FORM_PLACES) and method not in BODY_METHODS:
         word = "body" if place is Place.BODY else place.value
+        other = f"or write `{name}: Query[{name_of(kind)}]`, whose fields stand in the query"
         return RouteError(
             f"{what} is a {word}, and {method} requests have none.",
-            hints=("use `@post`, `@put` or `@patch`", "or take its fields one by one, each as `Query[…]`"),
+            hints=("use `@post`, `@put` or `@patch`", *((other,) if is_data(kind) else ())),
         )
-    if place not in (Place.BODY, Place.SIGNED_COOKIE, *FORM_PLACES) and is_data(kind):
+    if place in (Place.PATH, Place.HEADER, Place.COOKIE) and is_data(kind):
         return RouteError(
             f"{what} is `{name_of(kind)}`, which no single text of a {place.value} can be.",
             hints=(f"take its fields one by one, each as `{word_of(place)}[…]`",),
         )
     return None
+
+
+def nesting(what: str, kind: Any) -> RouteError | None:
+    """Return what is wrong with a type whose fields cannot stand in a query, each as one text or several."""
+    from ._whole import nested
+
+    if getattr(bare(type_info(kind)), "array_like", False):
+        return RouteError(
+            f"{what} is `{name_of(kind)}`, whose fields have no names (`array_like=True`).",
+            hints=("leave `array_like=True` out, or take it as `Body[…]`",),
+        )
+    field = nested(kind)
+    if field is None:
+        return None
+    return RouteError(
+        f"{what} is `{name_of(kind)}`, whose field `{field.name}` is `{name_of(field.kind)}`, which no text of a query "
+        "can be.",
+        hints=(f"make its parts fields of `{name_of(kind)}`, each a text, a number or a list of them",),
+    )
+
+
+def twice_in_query(label: str, name: str, whole: str, other: str) -> RouteError:
+    """Return what to do with a name of the query that two parameters take, the first of them as a whole."""
+    return RouteError(
+        f"`{label}` takes `{name}` of the query twice, in `{whole}` and in `{other}`.",
+        hints=(f"rename it in one of them, or take it from `{whole}` alone",),
+    )
 
 
 def two_bodies(label: str, first: tuple[str, Place | None, Any], second: tuple[str, Place | None, Any]) -> RouteError:

@@ -14,7 +14,9 @@ from ._argument_errors import (
     is_pathlib,
     misplaced,
     misspelt,
+    nesting,
     pathlibs,
+    twice_in_query,
     two_bodies,
     unread_constraint,
 )
@@ -30,7 +32,7 @@ from ._websocket import WebSocket
 from .errors import HttpError, RouteError
 
 if TYPE_CHECKING:
-    from ._form import FormReader
+    from ._whole import WholeReader
 
 NO_OPTIONS = ParameterOptions()
 CARRIERS: tuple[Any, ...] = (Request, HttpContext, ExecutionContext, WebSocket, ClientIp)  # the last is a NewType
@@ -51,10 +53,11 @@ def _verified(value: Any) -> Any:
     return value
 
 
-def _reads_form(make: Any) -> TypeGuard[FormReader]:
-    from ._form import FormReader
+def reads_whole(make: Any) -> TypeGuard[WholeReader]:
+    """Say whether something makes one value of all the texts of a query or a form."""
+    from ._whole import WholeReader
 
-    return isinstance(make, FormReader)
+    return isinstance(make, WholeReader)
 
 
 class Argument(Record, frozen=True):
@@ -82,8 +85,8 @@ class Argument(Record, frozen=True):
 
     @property
     def whole(self) -> bool:
-        """Whether it is made of a whole form."""
-        return self.place is Place.FORM and _reads_form(self.make)
+        """Whether it is made of a whole query, or of a whole form."""
+        return self.place in (Place.QUERY, Place.FORM) and reads_whole(self.make)
 
     @property
     def streams(self) -> bool:
@@ -125,8 +128,10 @@ class ArgumentReader:
                 problems.append(found)
             else:
                 arguments.append(found)
-        bodies = [argument for argument in arguments if argument.place is Place.BODY or argument.whole]
-        fields = [argument for argument in arguments if argument.place in FORM_PLACES and not argument.whole]
+        problems.extend(_share_query(handler, arguments))
+        carried = [argument for argument in arguments if argument.place in (Place.BODY, *FORM_PLACES)]
+        bodies = [argument for argument in carried if argument.place is Place.BODY or argument.whole]
+        fields = [argument for argument in carried if argument.place is not Place.BODY and not argument.whole]
         if bodies and any(argument.place is Place.FORM or bodies[0].place is Place.BODY for argument in fields):
             bodies += fields
         if len(bodies) > 1:
@@ -162,13 +167,16 @@ class ArgumentReader:
                 hints=("write `File[Upload]`, or `File[list[Upload]]` for several",),
             )
         replaced = bool(parameter.pipes) and place not in (Place.BODY, Place.SIGNED_COOKIE, *FORM_PLACES)
-        problem = None if replaced else misplaced(what, place, kind, method)
+        whole = is_data(kind) and (place is Place.FORM or (place is Place.QUERY and not replaced))
+        problem = None if replaced else misplaced(what, parameter.name, place, kind, method)
         if problem is not None:
             return problem
         if place is Place.HEADER and options.name is None:
             name = name.replace("_", "-")
         unchecked = kind is bytes or replaced or place is Place.FILE or (place is Place.BODY and is_stream(kind))
         problem = None if unchecked else self._schemas.check(kind, what) or unread_constraint(what, kind)
+        if problem is None and whole and place is Place.QUERY:
+            problem = nesting(what, optional_inner(kind)[0])
         return problem or Argument(
             parameter,
             place,
@@ -176,7 +184,7 @@ class ArgumentReader:
             kind,
             options,
             self._made_of_body(handler, place, kind, options)
-            if place in (Place.BODY, Place.FILE, Place.SIGNED_COOKIE) or (place is Place.FORM and is_data(kind))
+            if whole or place in (Place.BODY, Place.FILE, Place.SIGNED_COOKIE)
             else self._make(place, optional_inner(kind)[0], piped=bool(parameter.pipes or handler.layers.get("pipes"))),
             self._schemas.decode_foreign,
             self._schemas.bounds.unless(allow_unknown=options.allow_unknown).refuse_unknown,
@@ -217,8 +225,9 @@ class ArgumentReader:
         unknown = options.allow_unknown
         if place is Place.SIGNED_COOKIE:
             return _verified
-        if place is Place.FORM:
-            return self._schemas.form_reader(optional_inner(kind)[0], allow_unknown=unknown)
+        if place in (Place.FORM, Place.QUERY):
+            ticks = place is Place.FORM
+            return self._schemas.whole_reader(optional_inner(kind)[0], ticks=ticks, allow_unknown=unknown)
         decode = self._schemas.decoder(kind, allow_unknown=unknown)
         if consumed_by(handler.function) == (JSON,):
             return decode
@@ -241,6 +250,26 @@ def _split(hint: Any) -> tuple[Any, Place | None, ParameterOptions]:
     options = next((item for item in metadata if isinstance(item, ParameterOptions)), NO_OPTIONS)
     rest = tuple(item for item in metadata if not isinstance(item, Place | ParameterOptions))
     return (Annotated[(kind, *rest)] if rest else kind), place, options
+
+
+def _share_query(handler: Handler, arguments: Iterable[Argument]) -> Iterator[RouteError]:
+    """Tell each whole of a query what stands beside it, and yield what stands in two."""
+    taken = [(one, _names(one)) for one in arguments if one.place is Place.QUERY]
+    for index, (argument, names) in enumerate(taken):
+        if reads_whole(argument.make):
+            argument.make.beside |= frozenset().union(*(others for _, others in taken))
+        for other, others in taken[index + 1 :]:
+            clash = next((name for name in names if name in others), None)
+            if clash is not None and (argument.whole or other.whole):
+                whole, second = sorted((argument, other), key=lambda one: not one.whole)
+                yield twice_in_query(handler.label, clash, whole.parameter.name, second.parameter.name)
+
+
+def _names(argument: Argument) -> Mapping[str, None]:
+    """Return how requests name what an argument takes of the query."""
+    if reads_whole(argument.make):
+        return {field.name: None for field in argument.make.fields}
+    return {argument.name: None}
 
 
 def is_stream(kind: Any) -> bool:
@@ -297,7 +326,7 @@ def _failures(argument: Argument, value: Any) -> HttpError | Iterator[tuple[str,
         if argument.place is Place.BODY:
             found = body_error(argument.kind, value, error, argument.foreign, refuse_unknown=argument.refuse_unknown)
             return found if isinstance(found, HttpError) else iter(found.items())
-        if argument.place is Place.FORM and _reads_form(argument.make):
+        if reads_whole(argument.make):
             return argument.make.failures(value, error)
         if isinstance(value, list) and not is_collection(argument.kind):
             return iter([(argument.name, [{"code": "repeated", "message": "This field is given more than once"}])])

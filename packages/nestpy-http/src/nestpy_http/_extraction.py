@@ -12,7 +12,7 @@ from typing import Any
 from nestpy_core import FromContext, Handler, Source
 from nestpy_core.contracts import EndpointRequest
 
-from ._arguments import Argument, check_unread, explain
+from ._arguments import Argument, check_unread, explain, reads_whole
 from ._body import body_chunks, body_type, patience, read_body, unread
 from ._client_address import ClientIp, client_ip
 from ._context import Request
@@ -165,6 +165,9 @@ class Extraction:
             return f"segments[{self._positions[name]}]"
         if argument.place is Place.QUERY:
             query = self._once(out, "query", f"{out.constant(query_values, 'query_values')}(scope.query_string)")
+            if reads_whole(argument.make):
+                present = out.constant(argument.make.present, f"present_{argument.parameter.name}")
+                return query if argument.required else f"{present}({query})"
             return f"{query}.get({name!r})"
         headers = self._once(out, "headers", "scope.headers")
         if argument.place is Place.HEADER:

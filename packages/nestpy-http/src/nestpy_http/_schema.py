@@ -23,11 +23,11 @@ from ._shape import DEFAULT_BOUNDS, Bounds, Shape, patterns_of
 from .errors import RouteError
 
 if TYPE_CHECKING:
-    from ._form import FormReader
+    from ._whole import WholeReader
 
 _SCALARS: tuple[Any, ...] = (str, int, bool, float, bytes, None)
 _COLLECTIONS = (list, tuple, set, frozenset)
-_WRITTEN: tuple[Any, ...] = (dt.datetime, dt.timedelta)
+WRITTEN: tuple[Any, ...] = (dt.datetime, dt.timedelta)
 """What would be read from a number of seconds too, were a text not held to its form."""
 UNSAFE_SEGMENT = re.compile(r"[\x00-\x1f\x7f\\;\ufffd]")
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
@@ -109,16 +109,12 @@ class Schemas:
             decode = bounded(decode, check_packed_depth)
         return shape.packed_decoder(decode, msgspec.msgpack.Decoder(shape.annotation).decode)
 
-    def form_reader(self, kind: Any, *, allow_unknown: bool | None = None) -> FormReader:
-        """Return what makes *kind* of a form's fields."""
-        from ._form import FormReader
+    def whole_reader(self, kind: Any, *, ticks: bool, allow_unknown: bool | None = None) -> WholeReader:
+        """Return what makes *kind* of a whole query, or of a form, in which boxes are ticked by ``on``."""
+        from ._whole import WholeReader
 
-        return FormReader(
-            kind,
-            self.converter,
-            is_collection,
-            self.decode_foreign,
-            refuse_unknown=self.bounds.unless(allow_unknown=allow_unknown).refuse_unknown,
+        return WholeReader(
+            kind, self, refuse_unknown=self.bounds.unless(allow_unknown=allow_unknown).refuse_unknown, ticks=ticks
         )
 
     def converter(self, kind: Any) -> Callable[[Any], Any]:
@@ -132,7 +128,7 @@ class Schemas:
         box = msgspec.defstruct("_Box", [("value", kind)])
         unbox = attrgetter("value")
         wrap = is_collection(kind)
-        strict = kind in _WRITTEN
+        strict = kind in WRITTEN
 
         def convert(value: Any) -> Any:
             if wrap and isinstance(value, str):

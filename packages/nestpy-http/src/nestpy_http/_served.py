@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+import msgspec
 
 from nestpy_core import Graph, Handler, Parameter, Record, read_metadata
 from nestpy_core.contracts import EndpointAnswer, Operation
 
 from ._answer import BYTES, JSON, JSON_LINES, TEXT, Response
 from ._answering import names_file, status_of
+from ._arguments import Argument, reads_whole
 from ._config import HttpConfig
 from ._controllers import ControllerMarker, SseMarker
 from ._cookies import HOST_PREFIX
@@ -23,6 +26,9 @@ from ._mounting import MountedRoute
 from ._parameters import Place
 from ._schema import is_collection
 from ._shaping import is_chunk, is_stream, item_of
+
+if TYPE_CHECKING:
+    from ._whole import WholeReader
 
 __all__ = ("RouteInput", "ServedRoute", "served_routes", "served_versions")
 
@@ -50,16 +56,18 @@ class RouteInput(Record, frozen=True):
 
     Attributes:
         where: where it stands.
-        name: how the request names it; the parameter's name for a body and for a whole form.
+        name: how the request names it; the parameter's name for a body and for a whole form. Each field of a whole query
+            is an input of its own.
         kind: its type with its constraints, without where it stands.
         required: whether a request must give it.
-        default: what an absent one becomes; `inspect.Parameter.empty` when it may not be absent.
+        default: what an absent one becomes; `inspect.Parameter.empty` when it may not be absent, `msgspec.UNSET` where
+            that is known to the type alone.
         pipes: the pipes of its own: what the text runs through before, or instead of, its conversion; classes from
             the container, and instances.
-        whole: whether it is made of a whole form.
+        whole: whether it is made of a whole form, or is a field of a whole query.
         several: whether the name may be given more than once.
-        allow_unknown: whether a body or form may have fields that its type does not have.
-        parameter: the parameter that takes it.
+        allow_unknown: whether a body, a form or a whole query may have fields that its type does not have.
+        parameter: the parameter that takes it, alone or with others.
     """
 
     where: Where
@@ -182,6 +190,9 @@ def _inputs(route: MountedRoute, config: HttpConfig) -> Iterator[RouteInput]:
         if argument.place is None:
             continue
         allow = argument.options.allow_unknown
+        if argument.place is Place.QUERY and reads_whole(argument.make):
+            yield from _fields(argument, argument.make, allow_unknown=config.allow_unknown if allow is None else allow)
+            continue
         signed = argument.place is Place.SIGNED_COOKIE  # what it holds is the app's own affair
         yield RouteInput(
             where=WHERE[argument.place],
@@ -193,6 +204,23 @@ def _inputs(route: MountedRoute, config: HttpConfig) -> Iterator[RouteInput]:
             whole=argument.whole,
             several=is_collection(argument.kind),
             allow_unknown=config.allow_unknown if allow is None else allow,
+            parameter=argument.parameter,
+        )
+
+
+def _fields(argument: Argument, whole: WholeReader, *, allow_unknown: bool) -> Iterator[RouteInput]:
+    """Yield what a whole query is made of, each as a parameter of its own."""
+    for field in whole.fields:
+        yield RouteInput(
+            where="query",
+            name=field.name,
+            kind=field.kind,
+            required=argument.required and field.required,
+            default=field.default if argument.required or not field.required else msgspec.UNSET,
+            pipes=(),
+            whole=True,
+            several=is_collection(field.kind),
+            allow_unknown=allow_unknown,
             parameter=argument.parameter,
         )
 

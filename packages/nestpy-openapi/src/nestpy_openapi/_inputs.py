@@ -108,7 +108,17 @@ def _parameter(given: RouteInput, schemas: Schemas, docstring: Docstring) -> dic
 
 
 def _described(given: RouteInput | None, docstring: Docstring) -> str:
-    return "" if given is None else docstring.arguments.get(given.parameter.name, "")
+    if given is None:
+        return ""
+    several = given.whole and given.where == "query"  # the docstring speaks of all the fields together
+    return ("" if several else docstring.arguments.get(given.parameter.name, "")) or _said(given.kind)
+
+
+def _said(kind: Any) -> str:
+    """Return what `msgspec.Meta` says of a type: pages show it beside a parameter, and its schema only unfolded."""
+    kind = without_none(kind)
+    metadata = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return next((each.description for each in metadata if isinstance(each, msgspec.Meta) and each.description), "")
 
 
 def _with_default(default: Any) -> Finish:

@@ -120,6 +120,14 @@ class Page(TypedDict):
     total: int
 
 
+class VisitFilters(msgspec.Struct, kw_only=True, rename="camel"):
+    reason: Annotated[str, msgspec.Meta(description="Why they came.", max_length=50)]
+    min_age: Annotated[int, msgspec.Meta(ge=0, le=30)] | None = None
+    colors: list[Color] = []
+    since: dt.date | None = None
+    price: float = 0.0
+
+
 class SignUp(msgspec.Struct):
     name: Annotated[str, msgspec.Meta(min_length=1)]
     age: int
@@ -267,6 +275,16 @@ class InputsController:
         keys: Annotated[Query[list[uuid.UUID] | None], param(pipes=[ParseArray(items=ParseUUID(version=4))])] = None,
     ) -> list[int]:
         return [*ids, number]
+
+    @get("/search")
+    async def search(self, filters: Query[VisitFilters], exact: Query[bool] = False) -> list[str]:
+        """Search visits.
+
+        Args:
+            filters: what the visits have in common.
+            exact: letter by letter.
+        """
+        return [filters.reason, *filters.colors] if exact else []
 
     @post("/form")
     async def form(self, who: Form[SignUp]) -> str:
