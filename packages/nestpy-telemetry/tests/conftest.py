@@ -146,6 +146,17 @@ class Served:
             time.sleep(0.02)
         raise AssertionError(f"not within {seconds:g} s:\n{''.join(self.printed)}")
 
+    @contextlib.contextmanager
+    def paused(self, pid):
+        """Hold one of the processes where it is; it takes no connection meanwhile."""
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            # Its threads hear of it one by one, and go on accepting till then.
+            self.until(lambda: _states(pid) <= {"T"})
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def end(self, seconds=30):
         """Send SIGTERM and return the exit code; the last line has been read then."""
         self.process.send_signal(signal.SIGTERM)
@@ -159,3 +170,9 @@ class Served:
         self.process.wait()
         self._reader.join(5)
         self.process.stdout.close()
+
+
+def _states(pid):
+    """The states of a process's threads, as far as the system shows them."""
+    files = Path(f"/proc/{pid}/task").glob("*/stat")
+    return {file.read_text().rpartition(")")[2].split()[0] for file in files}
