@@ -1,6 +1,7 @@
-"""A task that a call cancels and awaits fails that call; a cancellation of the call itself stays one."""
+"""A task that a call cancels and awaits, or an exit, fails that call; a cancellation of the call itself stays one."""
 
 import asyncio
+import sys
 
 import anyio
 import pytest
@@ -10,6 +11,8 @@ from nestpy_core import (
     Inject,
     Scope,
     StrayCancellationError,
+    StrayExitError,
+    blocking,
     catch,
     injectable,
     provide,
@@ -140,3 +143,56 @@ async def test_a_call_that_is_cancelled_ends_whatever_its_filters_catch(outer):
         with pytest.raises(asyncio.CancelledError):
             await call
     assert log == ["waiting"]
+
+
+@station
+class Exiting:
+    @on_line("async")
+    async def asynchronous(self) -> None:
+        sys.exit(3)
+
+    @on_line("sync")
+    def synchronous(self) -> None:
+        sys.exit("no more")
+
+    @blocking
+    @on_line("thread")
+    def thread(self) -> None:
+        sys.exit()
+
+    @on_line("interrupted")
+    async def interrupted(self) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("place", ["async", "sync", "thread"])
+async def test_what_calls_sys_exit_fails_its_call_alone(place):
+    async with calling(Exiting) as send:
+        assert (await send(place)).why == "StrayExitError"
+
+
+async def test_filters_are_offered_an_exit_and_it_says_what_to_do():
+    seen = []
+
+    @catch(StrayExitError)
+    @injectable
+    class Filter:
+        def catch(self, error, context) -> str:
+            seen.append(error)
+            return "caught"
+
+    filtered = use_filters(Filter)(type("Filtered", (Exiting,), {}))
+    async with calling(station(filtered)) as send:
+        assert await send("async") == "caught"
+    assert (seen[0].code, type(seen[0].__cause__)) == (3, SystemExit)
+    assert str(seen[0]) == (
+        "`SystemExit(3)` was raised, which ends a call of a served app and not its process.\n"
+        "Hint: catch it around what calls `sys.exit`; an app ends itself by a signal: "
+        "`os.kill(os.getpid(), signal.SIGTERM)`"
+    )
+
+
+async def test_an_interrupt_is_no_failure_of_a_call():
+    async with calling(Exiting) as send:
+        with pytest.raises(KeyboardInterrupt):
+            await send("interrupted")

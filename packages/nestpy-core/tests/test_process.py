@@ -102,6 +102,57 @@ def test_a_bad_setting_exits_78(start):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("source", "report"),
+    [
+        ("class NoModule: ...\nApp(NoModule)", "`NoModule`"),
+        ("@module(controllers=[])\nclass AppModule: ...", "`@module`"),
+    ],
+)
+def test_an_uncaught_definition_error_exits_78_with_its_text_and_no_traceback(start, source, report):
+    code, out, err = result_of(start(source))
+    assert (code, out) == (78, "")
+    assert report in err.splitlines()[0]
+    assert "Traceback" not in err
+
+
+FAILING_TRANSPORT = """
+class Transport:
+    name = "failing"
+
+    async def serve(self, serving):
+        try:
+            raise OSError("no room")
+        except OSError as error:
+            raise FAILURE from error
+
+class Failing(LinePlugin):
+    @hookimpl
+    def nestpy_edge(self, graph):
+        edge = super().nestpy_edge(graph)
+        edge.transport = Transport
+        return edge
+
+@module(providers=[Host])
+class AppModule: ...
+
+App(AppModule, plugins=[Failing()]).run()
+"""
+
+
+def test_a_transport_that_says_why_it_cannot_start_is_one_line_of_the_log(start):
+    source = "from nestpy_core import NestPyError, hookimpl\n" + SERVING + FAILING_TRANSPORT
+    code, _, err = result_of(start(source.replace("FAILURE", 'NestPyError("`:80` cannot be bound")')))
+    assert (code, err.count("cannot be bound"), err.count("Traceback")) == (1, 1, 0)
+    assert "ERROR   nestpy.lifecycle  transport failing failed: `:80` cannot be bound\n" in err
+
+
+def test_a_transport_that_nobody_foresaw_to_fail_shows_its_traceback_once(start):
+    source = "from nestpy_core import hookimpl\n" + SERVING + FAILING_TRANSPORT
+    code, _, err = result_of(start(source.replace("FAILURE", 'ValueError("odd")')))
+    assert (code, err.count("transport failing failed: ValueError: odd"), err.count("ValueError: odd")) == (1, 1, 2)
+
+
 def test_another_uncaught_error_keeps_its_traceback(start):
     code, _, err = result_of(
         start("""

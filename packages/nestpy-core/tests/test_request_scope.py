@@ -247,6 +247,20 @@ async def test_what_cannot_be_made_is_tried_once_and_fails_for_each_call_that_ne
     assert len(traceback.extract_tb(error.__traceback__)) < 12
 
 
+@pytest.mark.parametrize(
+    ("ending", "failure"),
+    [(SystemExit, "StrayExitError"), (asyncio.CancelledError, "StrayCancellationError")],
+)
+async def test_what_exits_or_awaits_what_was_cancelled_while_it_is_made_fails_each_call_that_needs_it(ending, failure):
+    async def make() -> str:
+        await asyncio.sleep(0)
+        raise ending
+
+    async with Units(host(Name, "a", "b"), scoped(make)) as send:
+        answers = await send("a", "b")
+    assert [answer.why for answer in answers] == [failure, failure]
+
+
 async def test_clean_up_goes_backwards_where_it_was_entered():
     async def first() -> AsyncIterator[str]:
         with acting_as("first"):

@@ -703,3 +703,22 @@ async def test_blocking_handlers_run_in_a_thread_and_sync_ones_inline(serving):
         assert (await http.get("/blocking?value=2")).text == "False 2"
         assert (await http.get("/inline")).text == "True"
         assert (await http.get("/raises")).status == 409
+
+
+@pytest.mark.parametrize("code", [0, 3, "no more"])
+async def test_a_handler_that_exits_is_a_failure_with_a_log_line_and_the_next_request_is_answered(code, serving, caplog):
+    @controller("/")
+    class ExitingController:
+        @get("/exit")
+        async def exit(self) -> str:
+            raise SystemExit(code)
+
+        @get("/")
+        async def root(self) -> str:
+            return "root"
+
+    async with serving(ExitingController) as http:
+        answer = await http.get("/exit")
+        assert (answer.status, answer.headers["content-type"]) == (500, "application/problem+json")
+        assert (await http.get("/")).text == "root"
+    assert f"StrayExitError: `SystemExit({code!r})` was raised" in caplog.text

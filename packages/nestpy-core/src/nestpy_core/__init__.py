@@ -99,7 +99,7 @@ if TYPE_CHECKING:
         HandlerError as HandlerError, MissingProviderError as MissingProviderError, ModuleError as ModuleError,
         NestPyError as NestPyError, NotProvidedError as NotProvidedError, PluginError as PluginError,
         PostureError as PostureError, Problem as Problem, ScopeError as ScopeError, SectionError as SectionError,
-        StartError as StartError, StrayCancellationError as StrayCancellationError,
+        StartError as StartError, StrayCancellationError as StrayCancellationError, StrayExitError as StrayExitError,
         UnresolvedHintError as UnresolvedHintError,
     )
 
@@ -118,14 +118,15 @@ __all__ = [
     "Pin", "Pipe", "Pipes", "PluginError", "PooledTransport", "PostureError", "Problem", "Provider", "Reading",
     "Record", "Reflector", "Relation", "RequestScope", "SchemaSupport", "Scope", "ScopeCode", "ScopeError", "Secret",
     "Section", "SectionError", "Serving", "Settings", "Shared", "Source", "StartError", "StrayCancellationError",
-    "Token", "Trace", "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError", "Uppercase",
-    "Validate", "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators", "attach_metadata",
-    "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config", "current_actor",
-    "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic", "extend_metadata", "failure_of",
-    "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app", "log_denial", "meta", "module",
-    "name_of", "needs_of", "on_application_bootstrap", "on_application_shutdown", "on_module_destroy", "on_module_init",
-    "outgoing_trace", "provide", "provide_generic", "public", "reachable", "read_metadata", "running_unit", "setting",
-    "text_failures_of", "use_filters", "use_guards", "use_interceptors", "use_pipes",
+    "StrayExitError", "Token", "Trace", "Transport", "Trim", "UnitOfWork", "UnknownSetting", "UnresolvedHintError",
+    "Uppercase", "Validate", "ValidationPipe", "ViolationsError", "acting_as", "after_commit", "apply_decorators",
+    "attach_metadata", "before_application_shutdown", "blocking", "catch", "check_layer", "check_url", "config",
+    "current_actor", "current_trace", "declare_handler", "declare_host", "detached_context", "dynamic",
+    "extend_metadata", "failure_of", "failures_of", "from_context", "handler_of", "hookimpl", "injectable", "load_app",
+    "log_denial", "meta", "module", "name_of", "needs_of", "on_application_bootstrap", "on_application_shutdown",
+    "on_module_destroy", "on_module_init", "outgoing_trace", "provide", "provide_generic", "public", "reachable",
+    "read_metadata", "running_unit", "setting", "text_failures_of", "use_filters", "use_guards", "use_interceptors",
+    "use_pipes",
 ]
 
 _NAMES_OF_MODULES = {
@@ -187,7 +188,7 @@ _NAMES_OF_MODULES = {
     "errors": (
         "AccessError BootError ConfigurationError CycleError DefinitionError DeniedError DomainError "
         "DuplicateProviderError FailureKind HandlerError MissingProviderError ModuleError NestPyError NotProvidedError "
-        "PluginError PostureError Problem ScopeError SectionError StartError StrayCancellationError "
+        "PluginError PostureError Problem ScopeError SectionError StartError StrayCancellationError StrayExitError "
         "UnresolvedHintError"
     ),
 }

@@ -15,7 +15,6 @@ with paused_collector():  # most of what an app imports is imported here: collec
     import threading
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
     from pathlib import Path
-    from types import TracebackType
 
     from ._app_config import AppConfig
     from ._boot import Plan, prepare
@@ -28,7 +27,7 @@ with paused_collector():  # most of what an app imports is imported here: collec
     from ._serve import Run, event_loop_factory
     from ._settings import Settings
     from ._source import CompiledFunction
-    from .errors import BootError, ConfigurationError, NestPyError, PluginError, StartError
+    from .errors import ConfigurationError, NestPyError, StartError
 
 if TYPE_CHECKING:
     from ._line import Line
@@ -87,7 +86,9 @@ class App:
                 settings = Settings.read(environ=environ, directory=directory)
                 self._plan = prepare(root, settings, overrides, plugins)
         except NestPyError:
-            _report_when_uncaught()
+            from ._uncaught import report_when_uncaught
+
+            report_when_uncaught()
             raise
 
     @property
@@ -161,7 +162,8 @@ class App:
                 runner.run(self._serve(run, line))
             if run.failure is None:
                 return 0
-            report_failure(run.failure)
+            if not run.told:
+                report_failure(run.failure)
             return _exit_code(run.failure)
 
     @contextlib.contextmanager
@@ -365,16 +367,3 @@ def _in_new_process() -> bool:
     """Return whether a process that was just spawned imports the main module, before it does its own work."""
     multiprocessing = sys.modules.get("multiprocessing.process")
     return multiprocessing is not None and getattr(multiprocessing.current_process(), "_inheriting", False)
-
-
-def _report_when_uncaught() -> None:
-    """Let an uncaught boot error print as its report and end the process with 78, not with a traceback and 1."""
-    if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _print_report
-
-
-def _print_report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, BootError | ConfigurationError | PluginError):
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(EXIT_CONFIGURATION)
-    sys.__excepthook__(kind, error, trace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from ._clean_up import CleanUp
@@ -12,7 +12,7 @@ from ._factory import style_of
 from ._graph import Binding, Graph
 from ._names import name_of
 from ._provider import Scope
-from .errors import ConfigurationError, NotProvidedError, StartError
+from .errors import ConfigurationError, NotProvidedError, StartError, reason_of
 
 Cache = dict[Binding, Any]
 Wanted = Binding | dict[str, Any]
@@ -82,7 +82,7 @@ class Builder:
             raise
         except Exception as error:
             raise StartError(
-                f"`{binding.label}` in `{binding.module.label}` could not be built: {type(error).__name__}: {error}"
+                f"`{binding.label}` in `{binding.module.label}` could not be built: {reason_of(error)}"
             ) from error
 
     async def _call(self, binding: Binding, given: dict[str, Any]) -> Any:
@@ -102,6 +102,8 @@ class Builder:
         if inspect.isawaitable(values):
             values = await values
         origin = f"`for_root_async` of `{name_of(binding.source)}`"
+        if not isinstance(values, Mapping):
+            raise TypeError(f"{origin} must give a mapping of settings, not `{name_of(type(values))}`")
         try:
             finished = self._graph.settings.finish(binding.constants["section"], values, origin)
         except ExceptionGroup as group:

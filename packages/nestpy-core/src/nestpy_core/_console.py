@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from .errors import NestPyError
+from .errors import DeniedError, DomainError, NestPyError, StartError, StrayCancellationError, StrayExitError
 
 if TYPE_CHECKING:
     from ._app_config import AppConfig
@@ -25,9 +25,19 @@ def configure_logging(config: AppConfig) -> None:
     )
 
 
-def report_failure(failure: BaseException) -> None:
-    """Say in one line why the app ended, with the traceback of what a user's own code raised."""
-    if isinstance(failure, NestPyError):
-        logger.error("%s", failure, exc_info=failure.__cause__)
-    else:
-        logger.error("%s: %s", type(failure).__name__, failure, exc_info=failure)
+def report_failure(failure: BaseException, what: str = "") -> None:
+    """Say why the app ended, with the traceback of what nobody foresaw: a user's own code raised it.
+
+    Args:
+        failure: what ended it.
+        what: what failed, where the failure does not say it, for instance ``transport http failed``.
+    """
+    text = str(failure) if isinstance(failure, NestPyError) else f"{type(failure).__name__}: {failure}"
+    logger.error("%s", f"{what}: {text}" if what else text, exc_info=_unforeseen(failure))
+
+
+def _unforeseen(failure: BaseException | None) -> BaseException | None:
+    if isinstance(failure, StartError | StrayCancellationError | StrayExitError):
+        return _unforeseen(failure.__cause__)
+    raised_here = isinstance(failure, NestPyError) and not isinstance(failure, DomainError | DeniedError)
+    return None if raised_here else failure

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
+from ._cancellation import RAISED, own_failure
 from ._clean_up import CleanUp
 from ._commit import detached_context
 
@@ -170,9 +171,11 @@ class RequestScope(dict[Maker, Any]):
                 held.made.set()
                 await held.over.wait()
                 stack.failure = held.failure
-        except Exception as error:  # noqa: BLE001  # whoever needs it raises it
-            self._failures[maker] = error, error.__traceback__
-        except BaseException:
+        except BaseException as error:
+            failure = own_failure(error) if isinstance(error, RAISED) else None
+            if failure is not None:
+                self._failures[maker] = failure, failure.__traceback__  # whoever needs it raises it
+                return
             if not held.made.is_set():
                 self._failures[maker] = RuntimeError(f"the making of `{maker.label}` was cut off"), None
             raise

@@ -19,7 +19,7 @@ from ._container import Container
 from ._lifecycle import STARTING, STOPPING, Phase, hooks_of
 from ._names import name_of
 from ._status import AppStatus
-from .errors import ConfigurationError, StartError
+from .errors import ConfigurationError, StartError, reason_of
 
 if TYPE_CHECKING:
     from ._boot import Plan
@@ -50,6 +50,7 @@ class Run:
 
     Attributes:
         status: what `AppStatus` gives everybody who injects it.
+        told: whether the log says why it failed.
     """
 
     def __init__(self, plan: Plan, transports: Sequence[Transport] = ()) -> None:
@@ -62,6 +63,7 @@ class Run:
         self.draining = asyncio.Event()
         self.stopping = asyncio.Event()
         self.failure: BaseException | None = None
+        self.told = False
         self._drain = asyncio.Event()
         self._delay: float | None = None
         self._transports = list(transports)
@@ -175,7 +177,7 @@ class Run:
                 if failure is None:
                     raise
                 raise StartError(
-                    f"`{name_of(type(host))}.{name}` failed in `{phase.value}`: {type(failure).__name__}: {failure}"
+                    f"`{name_of(type(host))}.{name}` failed in `{phase.value}`: {reason_of(failure)}"
                 ) from failure
         if phase is Phase.INIT:
             self._initialised.append(host)
@@ -211,8 +213,11 @@ class Run:
             failure = own_failure(error)
             if failure is None:
                 raise
-            logger.exception("transport %s failed", transport.name)
-            self.failure = self.failure or failure
+            from ._console import report_failure
+
+            report_failure(failure, f"transport {transport.name} failed")
+            if self.failure is None:
+                self.failure, self.told = failure, True
             self.drain()
 
     def _check_ready(self) -> None:

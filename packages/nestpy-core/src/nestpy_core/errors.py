@@ -8,6 +8,7 @@ NestPyError
 ├── SectionError (KeyError)                  a plugin read a configuration section that is not there
 ├── DeniedError (PermissionError)            the actor may not do this; edges answer as to a guard's refusal
 ├── StrayCancellationError                   a call awaited a task of its own that was cancelled
+├── StrayExitError                           a call raised `SystemExit`
 ├── DomainError                              the work cannot be done, for a reason that the caller may know
 ├── BootError (ExceptionGroup)               everything that is wrong with an application, at once
 └── Problem                                  one thing that is wrong with an application
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from ._graph import Graph
@@ -55,6 +56,7 @@ __all__ = (
     "SectionError",
     "StartError",
     "StrayCancellationError",
+    "StrayExitError",
     "UnresolvedHintError",
 )
 
@@ -64,11 +66,20 @@ class NestPyError(Exception):
 
 
 class DefinitionError(NestPyError, TypeError):
-    """A decorator, `provide` or a module declaration got something it cannot serve."""
+    """A decorator, `provide` or a module declaration got something it cannot serve.
+
+    Uncaught, it prints as its text and ends the process with 78.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        from ._uncaught import report_when_uncaught
+
+        report_when_uncaught()
 
 
 class PluginError(NestPyError):
-    """An installed plugin clashes with another, does not import or speaks another hook version."""
+    """An installed plugin clashes with another, does not import, speaks another hook version or fails in a hook."""
 
 
 class StartError(NestPyError):
@@ -108,6 +119,22 @@ class StrayCancellationError(NestPyError):
         )
 
 
+class StrayExitError(NestPyError):
+    """What a call uses meant to end the process, as `sys.exit` does: the call has failed, and the process goes on.
+
+    Attributes:
+        code: what it would have ended with.
+    """
+
+    def __init__(self, code: object) -> None:
+        super().__init__(
+            f"`SystemExit({code!r})` was raised, which ends a call of a served app and not its process.\n"
+            f"Hint: catch it around what calls `sys.exit`; an app ends itself by a signal: "
+            f"`os.kill(os.getpid(), signal.SIGTERM)`"
+        )
+        self.code = code
+
+
 class DeniedError(NestPyError, PermissionError):
     """The actor may not do this, as code behind the guards found out; every edge answers as to a guard's refusal.
 
@@ -138,16 +165,35 @@ class FailureKind(enum.Enum):
     UNAVAILABLE = "unavailable"
 
 
+def reason_of(error: BaseException) -> str:
+    """Return class and text of an error, and of each one that a group holds."""
+    text = f"{type(error).__name__}: {error}"
+    if not isinstance(error, BaseExceptionGroup) or isinstance(error, BootError):
+        return text
+    return f"{text}: {'; '.join(map(reason_of, error.exceptions))}"
+
+
 class DomainError(NestPyError):
     """The work cannot be done, for a reason that the caller may know: storage and business logic raise subclasses.
 
     Attributes:
-        kind: why; each edge answers accordingly.
+        kind: why; each edge answers accordingly. A subclass says another one as ``kind = FailureKind.NOT_FOUND``.
         detail: a sentence for the caller; never put anything internal, or a value, here.
         errors: for each field its failures, as in `ViolationsError`; empty where it is about no field.
     """
 
     kind: ClassVar[FailureKind] = FailureKind.CONFLICT
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a kind that no edge knows."""
+        super().__init_subclass__(**options)
+        kind: object = cls.__dict__.get("kind", cls.kind)
+        if not isinstance(kind, FailureKind | property):
+            near = next((known.name for known in FailureKind if known.value == kind), "CONFLICT")
+            raise DefinitionError(
+                f"`{cls.__qualname__}.kind` must be a `FailureKind`, not `{kind!r}`.\n"
+                f"Hint: write `kind = FailureKind.{near}`"
+            )
 
     def __init__(self, detail: str = "", *, errors: Mapping[str, Sequence[Mapping[str, str]]] | None = None) -> None:
         super().__init__(detail)
