@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -110,6 +111,14 @@ def nestpy(*arguments):
     return CliRunner().invoke(command_line(), list(arguments))
 
 
+def mermaid(target):
+    """Return the lines of a flowchart, each provider under its own name instead of its number."""
+    text = nestpy("graph", target, "--mermaid").stdout
+    for number, label in re.findall(r"^    (p\d+)\W+(\w+)", text, re.MULTILINE):
+        text = re.sub(rf"\b{number}\b", label, text)
+    return text.splitlines()
+
+
 def process(*arguments, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "nestpy_core._command", *arguments],
@@ -135,7 +144,8 @@ def test_check_sums_up_a_sound_app(project):
 def test_check_reports_every_problem_and_exits_with_78(project):
     project("broken.py", BROKEN)
     result = nestpy("check", "broken")
-    assert (result.exit_code, result.stdout) == (78, "")
+    assert result.exit_code == 78
+    assert result.stdout.startswith("AppModule\n└─ Consumer ← Service (missing)\n")
     assert result.stderr.startswith("`AppModule` cannot boot: 1 problem.\n\n1. `Consumer` in `AppModule` needs")
     assert "Hint: " in result.stderr
 
@@ -167,9 +177,60 @@ def test_graph_of_an_app_that_does_not_boot_is_partial(project):
     project("broken.py", BROKEN)
     result = nestpy("graph", "broken:app")
     assert result.exit_code == 78
-    assert result.stdout.startswith("AppModule\n└─ Consumer\n")
+    assert result.stdout.startswith("AppModule\n└─ Consumer ← Service (missing)\n")
     assert "cannot boot" in result.stderr
-    assert nestpy("graph", "broken", "--mermaid").stdout.startswith("flowchart LR\n")
+    assert mermaid("broken")[:4] == ["flowchart LR", '  subgraph m0["AppModule"]', '    Consumer["Consumer"]', "  end"]
+    assert [line for line in mermaid("broken") if "missing" in line] == [
+        '  x0["Service (missing)"]:::missing',
+        "  Consumer -. missing .-> x0",
+        "  classDef missing stroke-dasharray: 4",
+    ]
+
+
+REACHES = """
+from nestpy_core import Inject, injectable, module
+from line_edge import on_line, station
+
+@injectable
+class Store: ...
+
+class Absent: ...
+
+@station
+class Host:
+    store: Store
+
+    @on_line("go")
+    def go(self, absent: Inject[Absent], store: Inject[Store], other: Inject[Absent | None]) -> None: ...
+
+@module(providers=[Store])
+class StoreModule: ...
+
+@module(providers=[Host])
+class HostModule: ...
+
+@module(imports=[StoreModule, HostModule])
+class Root: ...
+"""
+
+
+def test_what_is_there_and_cannot_be_reached_is_drawn_so(project):
+    project("reaches.py", REACHES)
+    drawn = nestpy("check", "reaches:Root").stdout
+    assert "Host ← Store (out of reach)\n" in drawn
+    assert "· @on_line go ← Absent (missing), Store (out of reach)\n" in drawn
+    assert [line for line in mermaid("reaches:Root") if "-." in line or "x0" in line] == [
+        '  x0["Absent (missing)"]:::missing',
+        "  Host -. out of reach .-> Store",
+        "  Host -. missing .-> x0",
+    ]
+
+
+def test_mermaid_has_imports_and_modules_without_providers(project):
+    project("layered.py", APP + "\n@module(imports=[AppModule])\nclass Root: ...\n")
+    lines = mermaid("layered:Root")
+    assert lines[:3] == ["flowchart LR", '  m0[["Root"]]', '  subgraph m1["AppModule"]']
+    assert "  m0 ==> m1" in lines
 
 
 # -- routes
@@ -206,10 +267,18 @@ def test_routes_of_an_app_without_edges(project):
 def test_info_names_distributions_and_plugins(monkeypatch):
     plugin = ModuleType("planted_plugin")
     plugin.nestpy_client = hookimpl(lambda app: None)
+    plugin.nestpy_api = "0.1"
     plant(monkeypatch, plugin)
     text = nestpy("info").stdout
     assert "  nestpy-core " in text
     assert "Plugins\n  planted  client\n" in text
+
+
+def test_info_says_which_plugin_states_no_version_of_the_hooks(monkeypatch):
+    plugin = ModuleType("planted_plugin")
+    plugin.nestpy_client = hookimpl(lambda app: None)
+    plant(monkeypatch, plugin)
+    assert "Plugins\n  planted  client (states no `nestpy_api`)\n" in nestpy("info").stdout
 
 
 # -- targets
@@ -308,6 +377,25 @@ def test_missing_import_inside_the_target_is_not_a_bad_target(project):
     assert "ModuleNotFoundError: No module named 'absent_dependency'" in result.stderr
 
 
+def test_modules_that_import_each_other_are_named(project):
+    project("cats.py", "from dogs import Dog\nclass Cat: ...\n")
+    project("dogs.py", "from cats import Cat\nclass Dog: ...\n")
+    project("main_of_both.py", "import cats\n")
+    result = nestpy("check", "main_of_both")
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "Error: `cats` imports `dogs` imports `cats`: Python cannot finish any of them.\n"
+        "Hint: import what stands in annotations alone under `if TYPE_CHECKING:`, "
+        "or move what both need to a module of its own\n"
+    )
+
+
+def test_modules_that_read_each_other_half_done_are_named(project):
+    project("left.py", "import right\nclass Cat: ...\n")
+    project("right.py", "import left\nclass Dog(left.Cat): ...\n")
+    assert "Error: `left` imports `right` imports `left`: " in nestpy("check", "left").stderr
+
+
 # -- plugins
 
 
@@ -370,7 +458,52 @@ def test_broken_plugins_are_named_and_leave_the_rest_working(monkeypatch):
     assert "Warning: The plugin `absent` of nestpy-core 1.0 does not import: ModuleNotFoundError" in text
     assert "Warning: The plugin `unknown` of nestpy-core 1.0 cannot be used: unknown hook" in text
     assert "Warning: The plugin of nestpy-core 1.0 was written for hooks 9.0" in text
-    assert "Warning: the plugin `raising` adds no commands: ZeroDivisionError" in text
+    assert (
+        "Warning: The plugin `raising` of nestpy-core 1.0 failed in `nestpy_commands`: ZeroDivisionError: division by zero"
+    ) in text
+
+
+def test_a_broken_plugin_is_told_once(project, monkeypatch):
+    project("rooted.py", APP)
+    plant(monkeypatch, absent=None)
+    result = nestpy("check", "rooted")
+    assert (result.exit_code, result.output.count("does not import")) == (78, 0)
+    assert result.stderr == "Error: no app boots with a plugin that cannot be used.\n"
+
+
+FAILING_PLUGIN = """
+from nestpy_core import hookimpl
+
+@hookimpl
+def nestpy_collect(graph):
+    return []
+
+@hookimpl
+def HOOK(graph):
+    BODY
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "body"),
+    [("nestpy_edge", "return len(None)"), ("nestpy_verify", "yield len(None)"), ("nestpy_verify", "return len(None)")],
+)
+def test_a_hook_that_fails_is_named_with_its_plugin_and_its_trace(project, monkeypatch, tmp_path, hook, body):
+    project("rooted.py", APP)
+    project("acme_plugin.py", FAILING_PLUGIN.replace("HOOK", hook).replace("BODY", body))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plant(monkeypatch, acme=None)
+    result = nestpy("check", "rooted")
+    assert result.exit_code == 78
+    shown = [line for line in result.stderr.splitlines() if line.strip(" ~^")]
+    assert shown == [
+        "Traceback (most recent call last):",
+        f'  File "{tmp_path}/acme_plugin.py", line 10, in {hook}',
+        f"    {body}",
+        f"Error: The plugin `acme` of nestpy-core 1.0 failed in `{hook}`: "
+        "TypeError: object of type 'NoneType' has no len()",
+        "Hint: upgrade it, or report it to its author",
+    ]
 
 
 def test_plugin_may_not_replace_a_command(monkeypatch):

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import pluggy
 
 from . import _plugins
 from ._app import EXIT_CONFIGURATION, App
 from ._info import info_text
 from ._listing import routes_text, sources_text, summary
 from ._render import draw_mermaid, draw_tree
-from ._target import TargetError, app_of, find_target
-from .errors import BootError, NestPyError
+from ._target import TargetError, app_of, circle_of, find_target
+from .errors import BootError, NestPyError, PluginError, reason_of
 
 if TYPE_CHECKING:
-    import pluggy
+    from ._graph import Graph
 
 __all__ = ("load_app",)
 
@@ -40,10 +41,11 @@ def main() -> None:
 
 def command_line() -> click.Group:
     """Return the group with its own commands and those of the plugins; a broken plugin is named and left out."""
-    group = click.Group("nestpy", help="Run, check and draw NestPy applications.")
+    manager, problems = _plugins.sound()
+    warned = {"obj": tuple(map(str, problems))}
+    group = click.Group("nestpy", help="Run, check and draw NestPy applications.", context_settings=warned)
     for command in (run, check, graph, routes, info):
         group.add_command(command)
-    manager, problems = _plugins.sound()
     for problem in problems:
         _warn(f"Warning: {problem}")
     _add_plugin_commands(group, manager)
@@ -55,8 +57,8 @@ def _add_plugin_commands(group: click.Group, manager: pluggy.PluginManager) -> N
     for implementation in manager.hook.nestpy_commands.get_hookimpls():
         try:
             implementation.function(*[group for _ in implementation.argnames])
-        except Exception as error:  # noqa: BLE001  # a plugin's code may raise anything
-            _warn(f"Warning: the plugin `{implementation.plugin_name}` adds no commands: {_name(error)}")
+        except NestPyError as error:
+            _warn(f"Warning: {error}")
         taken = sorted(name for name, command in own.items() if group.commands.get(name) is not command)
         if taken:
             _warn(f"Warning: the plugin `{implementation.plugin_name}` may not replace `nestpy {taken[0]}`")
@@ -81,8 +83,8 @@ def run(target: str) -> None:
 @click.command(short_help="Verify an application without starting it.")
 @target_argument
 def check(target: str) -> None:
-    """Verify TARGET without starting it; exit with 78 and the report when it cannot boot."""
-    with _reported():
+    """Verify TARGET without starting it; exit with 78, its partial graph and the report when it cannot boot."""
+    with _reported(_draw_part(draw_tree)):
         app = app_of(find_target(target))
     for notice, level in app.graph.notices.items():
         if level > logging.DEBUG:
@@ -96,14 +98,17 @@ def check(target: str) -> None:
 def graph(target: str, *, mermaid: bool) -> None:
     """Draw the modules, providers and handlers of TARGET, also of one that cannot boot."""
     draw = draw_mermaid if mermaid else draw_tree
-
-    def draw_part(error: BootError) -> None:
-        if error.graph is not None:
-            click.echo(draw(error.graph))
-
-    with _reported(draw_part):
+    with _reported(_draw_part(draw)):
         app = app_of(find_target(target))
     click.echo(draw(app.graph))
+
+
+def _draw_part(draw: Callable[[Graph], str]) -> Callable[[BootError], None]:
+    def draw_part(error: BootError) -> None:
+        if error.graph is not None:
+            click.echo(f"{draw(error.graph)}\n")
+
+    return draw_part
 
 
 @click.command(short_help="List what callers reach.")
@@ -149,27 +154,38 @@ def _reported(on_refusal: Callable[[BootError], None] | None = None) -> Iterator
             on_refusal(error)
         _warn(str(error))
         raise SystemExit(EXIT_CONFIGURATION) from error
+    except PluginError as error:
+        _warn(_plugin_text(error))
+        raise SystemExit(EXIT_CONFIGURATION) from error
     except NestPyError as error:
         _warn(f"Error: {error}")
         raise SystemExit(EXIT_CONFIGURATION) from error
     except Exception as error:
-        _warn(f"{_own_trace(error)}\nError: importing the target failed with {_name(error)}")
+        why = circle_of(error) or f"importing the target failed with {reason_of(error)}"
+        _warn(f"{_own_trace(error)}\nError: {why}")
         raise SystemExit(EXIT_FAILURE) from error
 
 
-def _name(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+def _plugin_text(error: PluginError) -> str:
+    """Return what is wrong with a plugin, and where in it; what was warned of already is not said again."""
+    context = click.get_current_context(silent=True)
+    warned: object = context.find_root().obj if context is not None else None
+    if isinstance(warned, tuple) and str(error) in warned:
+        return "Error: no app boots with a plugin that cannot be used."
+    trace = _own_trace(error.__cause__) if error.__cause__ is not None else ""
+    return f"{trace}\nError: {error}" if trace else f"Error: {error}"
 
 
-def _own_trace(error: Exception) -> str:
-    """Return the traceback without the frames of this package and of the import system."""
-    hidden = str(Path(__file__).parent), "<frozen importlib"
+def _own_trace(error: BaseException) -> str:
+    """Return the traceback without the frames of this package, pluggy's and the import system's."""
+    hidden = str(Path(__file__).parent), str(Path(pluggy.__file__).parent), "<frozen importlib"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith(hidden) and Path(frame.filename).parent.name != "importlib"
     ]
-    return "".join(["Traceback (most recent call last):\n", *traceback.format_list(frames)]).rstrip()
+    lines = traceback.format_list(frames)
+    return "".join(["Traceback (most recent call last):\n", *lines]).rstrip() if lines else ""
 
 
 def _warn(text: str) -> None:

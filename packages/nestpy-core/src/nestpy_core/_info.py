@@ -39,5 +39,6 @@ def _plugin_hooks() -> list[tuple[str, str]]:
     rows = []
     for name, plugin in manager.list_name_plugin():
         callers = manager.get_hookcallers(plugin) or []
-        rows.append((name, ", ".join(sorted(caller.name.removeprefix("nestpy_") for caller in callers))))
+        hooks = ", ".join(sorted(caller.name.removeprefix("nestpy_") for caller in callers))
+        rows.append((name, hooks if hasattr(plugin, "nestpy_api") else f"{hooks} (states no `nestpy_api`)".lstrip()))
     return sorted(rows) + [("broken", str(problem).splitlines()[0]) for problem in problems]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from inspect import isgenerator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ import pluggy
 from ._entry_points import EntryPoint, entry_points
 from ._hooks import API, Hooks
 from ._record import Record
-from .errors import PluginError
+from .errors import NestPyError, PluginError, reason_of
 
 GROUP = "nestpy"
 HOOKABLE = (FunctionType, MethodType, staticmethod, classmethod)
@@ -70,23 +71,18 @@ def load(extra: Iterable[object] = ()) -> pluggy.PluginManager:
     Raises:
         PluginError: a plugin does not import, was written for other hooks, or implements an unknown one.
     """
-    manager = _Manager(GROUP)
-    manager.add_hookspecs(Hooks)
+    manager = _manager()
     for item, entry in installed():
-        _register(manager, _import(item, entry), item.label, entry.name)
+        _admit(manager, item, entry)
     for plugin in extra:
         _register(manager, plugin, repr(plugin), None)
-    try:
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"{error}\nHint: compare the name with the hooks of `nestpy_core.Hooks`") from error
+        _check(manager, f"The plugin {plugin!r}")
     return manager
 
 
 def sound() -> tuple[pluggy.PluginManager, list[PluginError]]:
     """Return a manager with every installed plugin that can be used, and why the others cannot."""
-    manager = _Manager(GROUP)
-    manager.add_hookspecs(Hooks)
+    manager = _manager()
     try:
         found = installed()
     except PluginError as error:
@@ -94,14 +90,32 @@ def sound() -> tuple[pluggy.PluginManager, list[PluginError]]:
     problems = []
     for item, entry in found:
         try:
-            _register(manager, _import(item, entry), item.label, entry.name)
-            manager.check_pending()
+            _admit(manager, item, entry)
         except PluginError as error:
             problems.append(error)
-        except pluggy.PluginValidationError as error:
-            manager.unregister(name=entry.name)
-            problems.append(PluginError(f"The plugin `{item.name}` of {item.label} cannot be used: {error}"))
+            if manager.has_plugin(entry.name):
+                manager.unregister(name=entry.name)
     return manager, problems
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = _Manager(GROUP)
+    manager.add_hookspecs(Hooks)
+    return manager
+
+
+def _admit(manager: pluggy.PluginManager, item: Installed, entry: EntryPoint) -> None:
+    _register(manager, _import(item, entry), item.label, entry.name)
+    _check(manager, f"The plugin `{item.name}` of {item.label}")
+
+
+def _check(manager: pluggy.PluginManager, who: str) -> None:
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(
+            f"{who} cannot be used: {error}\nHint: compare the name with the hooks of `nestpy_core.Hooks`"
+        ) from error
 
 
 def _import(item: Installed, entry: EntryPoint) -> Any:
@@ -126,6 +140,40 @@ def _register(manager: pluggy.PluginManager, plugin: Any, label: str, name: str 
         manager.register(plugin, name)
     except (pluggy.PluginValidationError, ValueError) as error:
         raise PluginError(f"The plugin of {label} cannot be registered: {error}") from error
+    who = f"The plugin `{name}` of {label}" if name else f"The plugin {label}"
+    for caller in manager.get_hookcallers(plugin) or ():
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is plugin:
+                named = _naming(implementation.function, f"{who} failed in `{caller.name}`")
+                object.__setattr__(implementation, "function", named)  # pluggy asks for its names before
+
+
+def _naming(hook: Callable[..., Any], text: str) -> Callable[..., Any]:
+    """Return a hook that says whose it is where it fails; what it says on purpose stays as it is."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            found = hook(*arguments)
+        except NestPyError:
+            raise
+        except Exception as error:
+            raise _failed(text, error) from error
+        return _each(found, text) if isgenerator(found) else found
+
+    return call
+
+
+def _each(found: Iterable[Any], text: str) -> Iterator[Any]:
+    try:
+        yield from found
+    except NestPyError:
+        raise
+    except Exception as error:
+        raise _failed(text, error) from error
+
+
+def _failed(text: str, error: Exception) -> PluginError:
+    return PluginError(f"{text}: {reason_of(error)}\nHint: upgrade it, or report it to its author")
 
 
 def _compatible(stated: str) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ._graph import Binding, Graph, ModuleNode
-from ._handler import hosts_of
+from ._handler import Handler, hosts_of
+from ._hints import Dependency
 from ._names import name_of
 
 
@@ -47,7 +48,7 @@ def _branches(node: ModuleNode, graph: Graph, indent: str, drawn: set[int]) -> I
         last = number == len(items)
         lead, below = ("└─ ", "   ") if last else ("├─ ", "│  ")
         if isinstance(item, Binding):
-            yield f"{indent}{lead}{_provider_text(item)}"
+            yield f"{indent}{lead}{_provider_text(item, graph)}"
             yield from _handler_lines(item, graph, indent + below)
         elif id(item) in drawn:
             yield f"{indent}{lead}{item.label} (above)"
@@ -56,7 +57,7 @@ def _branches(node: ModuleNode, graph: Graph, indent: str, drawn: set[int]) -> I
             yield from _branches(item, graph, indent + below, drawn)
 
 
-def _provider_text(binding: Binding) -> str:
+def _provider_text(binding: Binding, graph: Graph) -> str:
     notes: list[str] = []
     if binding.kind in ("value", "factory", "carrier", "settings"):
         notes.append(binding.kind)
@@ -66,32 +67,80 @@ def _provider_text(binding: Binding) -> str:
         notes.append(binding.scope.value)
     notes += ["multi"] * binding.multi + ["implicit"] * binding.implicit
     needs = [target.label for _, target in binding.dependencies()]
+    needs += [f"{name_of(dependency.token)} ({_lack(dependency, graph)})" for dependency in _unmet(binding)]
     text = f"{binding.label} ({', '.join(notes)})" if notes else binding.label
     return f"{text} ← {', '.join(needs)}" if needs else text
+
+
+def _unmet(binding: Binding) -> Iterator[Dependency]:
+    """Yield what a provider of an app that does not boot needs and does not get."""
+    for (_, dependency), targets in zip(binding.arguments, binding.links, strict=False):
+        if not targets and not dependency.optional:
+            yield dependency
+
+
+def _lack(dependency: Dependency, graph: Graph) -> str:
+    return "out of reach" if graph.bindings_of(dependency.token) else "missing"
 
 
 def _handler_lines(binding: Binding, graph: Graph, indent: str) -> Iterator[str]:
     own = [handler for handler in graph.handlers if handler.host is binding]
     for handler in own:
         words = " ".join(dict.fromkeys(marker.word for marker in handler.markers))
-        yield f"{indent}· {words} {handler.name}"
+        unmet = [f"{name_of(one.token)} ({_lack(one, graph)})" for one in _unmet_by(handler, graph)]
+        yield f"{indent}· {words} {handler.name}" + (f" ← {', '.join(unmet)}" if unmet else "")
+
+
+def _unmet_by(handler: Handler, graph: Graph) -> Iterator[Dependency]:
+    for parameter in handler.parameters:
+        dependency = parameter.inject
+        if dependency is None or dependency.optional:
+            continue
+        if not graph.injected.get((handler.host, handler.name, parameter.name)):
+            yield dependency
 
 
 def draw_mermaid(graph: Graph) -> str:
-    """Draw modules as boxes, providers in them and injections as arrows, in Mermaid's flowchart language."""
+    """Draw modules as boxes, providers in them, imports and injections as arrows, in Mermaid's flowchart language.
+
+    Imports are thick, injections thin, and what is not there is dashed.
+    """
     ids = {id(binding): f"p{number}" for number, binding in enumerate(graph.bindings)}
+    modules = {id(node): f"m{number}" for number, node in enumerate(graph.modules)}
     lines = ["flowchart LR"]
-    for number, node in enumerate(graph.modules):
-        if not node.bindings:
-            continue
-        lines.append(f'  subgraph m{number}["{_escape(node.label)}"]')
-        lines += [f"    {_box(binding, ids[id(binding)])}" for binding in node.bindings]
-        lines.append("  end")
+    for node in graph.modules:
+        if node.bindings:
+            lines.append(f'  subgraph {modules[id(node)]}["{_escape(node.label)}"]')
+            lines += [f"    {_box(binding, ids[id(binding)])}" for binding in node.bindings]
+            lines.append("  end")
+        elif node.cls is not None:
+            lines.append(f'  {modules[id(node)]}[["{_escape(node.label)}"]]')
+    for node in graph.modules:
+        lines += [f"  {modules[id(node)]} ==> {modules[id(one)]}" for one in node.imports if id(one) in modules]
     for binding in graph.bindings:
         lines += [
             f"  {ids[id(binding)]} --> {ids[id(target)]}" for _, target in binding.dependencies() if id(target) in ids
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_dashed(graph, ids)])
+
+
+def _dashed(graph: Graph, ids: Mapping[int, str]) -> Iterator[str]:
+    """Draw what providers and handlers need and do not get."""
+    lacks = [(binding, dependency) for binding in graph.bindings for dependency in _unmet(binding)]
+    lacks += [(handler.host, dependency) for handler in graph.handlers for dependency in _unmet_by(handler, graph)]
+    boxes: dict[str, str] = {}
+    arrows: dict[str, None] = {}
+    for consumer, dependency in lacks:
+        found = [ids[id(binding)] for binding in graph.bindings_of(dependency.token)]
+        label = f"{name_of(dependency.token)} (missing)"
+        if not found and label not in boxes:
+            boxes[label] = f"x{len(boxes)}"
+            yield f'  {boxes[label]}["{_escape(label)}"]:::missing'
+        for target in dict.fromkeys(found) or (boxes[label],):
+            arrows[f"  {ids[id(consumer)]} -. {_lack(dependency, graph)} .-> {target}"] = None
+    yield from arrows
+    if boxes:
+        yield "  classDef missing stroke-dasharray: 4"
 
 
 def _box(binding: Binding, identifier: str) -> str:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +50,24 @@ def app_of(root: Root) -> App:
         BootError: it cannot boot.
     """
     return root if isinstance(root, App) else App(root)
+
+
+def circle_of(error: BaseException) -> str:
+    """Say which modules import each other, where that is why an import failed; else return an empty text."""
+    if "partially initialized module" not in str(error):
+        return ""
+    half = error.name if isinstance(error, ImportError) else getattr(getattr(error, "obj", None), "__name__", None)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
+    names = [str(frame.f_globals.get("__name__")) for frame in frames]
+    if half not in names:
+        return ""
+    circle = names[names.index(half) :]
+    listed = " imports ".join(f"`{name}`" for name in (*circle, half))
+    return (
+        f"{listed}: Python cannot finish any of them.\n"
+        "Hint: import what stands in annotations alone under `if TYPE_CHECKING:`, "
+        "or move what both need to a module of its own"
+    )
 
 
 def _is_drive(target: str) -> bool:
