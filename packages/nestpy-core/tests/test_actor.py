@@ -16,7 +16,7 @@ class User:
 
 def name() -> str | None:
     actor = current_actor()
-    return actor.id if actor else None
+    return str(actor.id) if actor else None
 
 
 def test_an_actor_that_a_guard_sets_is_seen_by_whatever_runs_later_in_the_unit_of_work_alone() -> None:

@@ -4,9 +4,9 @@ import asyncio
 import gc
 import tracemalloc
 
-from line_edge import LineContext, app_of, edge_of, on_line, station
+from line_edge import LineContext, app_of, edge_of, on_line, started, station
 
-from nestpy_core import Inject, Scope, injectable, use_guards, use_interceptors
+from nestpy_core import Inject, Scope, injectable, provide, use_guards, use_interceptors
 
 
 @injectable(scope=Scope.REQUEST)
@@ -84,3 +84,15 @@ async def test_ten_thousand_calls_grow_nothing():
         after, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert after - before < 20_000
+
+
+async def test_whoever_asks_a_request_for_one_provider_at_once_gets_one():
+    made = []
+
+    async def connect() -> int:
+        made.append(1)
+        await asyncio.sleep(0)
+        return len(made)
+
+    async with started(provide(int, use_factory=connect, scope=Scope.REQUEST)) as context, context.request() as request:
+        assert await asyncio.gather(request.get(int), request.get(int)) == [1, 1]

@@ -82,6 +82,13 @@ def test_it_cannot_be_changed():
     assert secret.reveal() == CANARY
 
 
+def test_it_cannot_be_made_anew():
+    secret = Secret(CANARY)
+    with pytest.raises(AttributeError, match="immutable"):
+        secret.__init__("other")
+    assert secret.reveal() == CANARY
+
+
 def test_a_parametrised_secret_is_constructible():
     assert Secret[str](CANARY).reveal() == CANARY
 

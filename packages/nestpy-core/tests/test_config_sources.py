@@ -224,6 +224,7 @@ def test_the_prefix_cannot_be_chosen_by_a_file(tmp_path):
         ({"NESTPY_ENV": "production"}, "NESTPY_ENV=prod"),
         ({}, "NESTPY_ENV=development"),
         ({}, "NESTPY_ENV="),
+        ({"NESTPY_ENV": "test"}, "NESTPY_ENV=development"),
         ({}, "NESTPY_ENV_PREFIX=NESTPY"),
         ({"NESTPY_ENV_PREFIX": "ACME", "ACME_ENV": "test"}, "NESTPY_ENV_PREFIX=ACME\nACME_ENV=test"),
     ],

@@ -6,9 +6,10 @@ import traceback
 from typing import NamedTuple
 
 import pytest
-from line_edge import Failed, app_of, calling, edge_of, on_line, station
+from line_edge import Failed, app_of, calling, edge_of, on_line, problem, station
 
 from nestpy_core import (
+    APP_INTERCEPTOR,
     CompiledFunction,
     Inject,
     Scope,
@@ -96,12 +97,12 @@ async def test_positional_only_keyword_only_and_default_parameters():
     @station
     class Host:
         @on_line("go")
-        def go(self, first: str, second: int = 2, /, third: str = "3", *rest: str, fourth: int = 4, **more: int):
-            return first, second, third, rest, fourth, more
+        def go(self, first: str, second: int = 2, /, third: str = "3", *, fourth: int = 4):
+            return first, second, third, fourth
 
     async with calling(Host) as send:
-        assert await send("go 1") == ("1", 2, "3", (), 4, {})
-        assert await send("go 1 5 6 7") == ("1", 5, "6", (), 7, {})
+        assert await send("go 1") == ("1", 2, "3", 4)
+        assert await send("go 1 5 6 7") == ("1", 5, "6", 7)
 
 
 async def test_a_mutable_default_is_the_functions_own():
@@ -377,3 +378,49 @@ async def test_what_a_plain_call_takes_is_given_by_position_and_by_keyword_where
     assert f"        {'_' + token.__name__} = {call}\n" in edge_of(app).functions["go"].source
     async with app.create_context():
         assert await edge_of(app).send("go") is True
+
+
+async def test_a_handler_takes_as_many_interceptors_as_python_nests_and_says_so_beyond():
+    def around(count):
+        return [provide(APP_INTERCEPTOR, use_value=Passing(), multi=True) for _ in range(count)]
+
+    class Passing:
+        async def intercept(self, context, call_next):
+            return await call_next()
+
+    @station
+    class Host:
+        @on_line("go")
+        def go(self) -> str:
+            return "gone"
+
+    async with calling(Host, *around(64)) as send:
+        assert await send("go") == "gone"
+    assert problem(Host, *around(65)) == (
+        "65 interceptors stand with `intercept` around `line go`, and the code of one call nests at most 64.\n"
+        "Hint: write some of them with `before` and `after`, or join them in one class"
+    )
+
+
+async def test_an_interceptor_that_calls_on_again_has_what_lies_inside_made_anew():
+    made = []
+
+    @injectable(scope=Scope.REQUEST)
+    class Attempt:
+        def __init__(self) -> None:
+            made.append(self)
+
+    class Again:
+        async def intercept(self, context, call_next):
+            await call_next()
+            return await call_next()
+
+    @station
+    class Host:
+        @use_interceptors(Again())
+        @on_line("go")
+        def go(self, attempt: Inject[Attempt]) -> int:
+            return made.index(attempt)
+
+    async with calling(Host, Attempt) as send:
+        assert await send("go") == 1

@@ -80,9 +80,17 @@ def prepare(
     """
     plan = survey(root, settings, overrides, plugins)
     if plan.graph.problems:
-        error = BootError(plan.graph.root.label, plan.graph.problems)
-        error.graph = plan.graph
-        raise error
-    for edge in plan.edges:
-        edge.compile(plan.compiler)
+        raise _refusal(plan.graph)
+    try:
+        for edge in plan.edges:
+            edge.compile(plan.compiler)
+    except Problem as problem:
+        plan.graph.problems.append(problem)
+        raise _refusal(plan.graph) from None
     return plan
+
+
+def _refusal(graph: Graph) -> BootError:
+    error = BootError(graph.root.label, graph.problems)
+    error.graph = graph
+    return error

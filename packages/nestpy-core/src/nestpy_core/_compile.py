@@ -22,7 +22,7 @@ from ._pipe_code import Pipes
 from ._provider import Scope
 from ._reach import frontier, needs_of, reachable
 from ._source import CompiledFunction, Source
-from .errors import PluginError
+from .errors import HandlerError, PluginError
 
 if TYPE_CHECKING:
     import pluggy
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ._makers import Makers
 
 __all__ = ("Compiler",)
+
+NESTED = 64
+"""How many functions one call nests: Python indents a hundred times, of which edges and instruments need some."""
 
 
 class Compiler:
@@ -150,6 +153,13 @@ class _Function:
         return not changed and self.handler is not None
 
     def write(self, codes: dict[str, CodeType]) -> CompiledFunction:
+        around = sum(hasattr(use.layer, "intercept") for use in (*self.outer, *self.inner))
+        if around > NESTED:
+            raise HandlerError(
+                f"{around} interceptors stand with `intercept` around `{self.code.name}`, "
+                f"and the code of one call nests at most {NESTED}.",
+                hints=("write some of them with `before` and `after`, or join them in one class",),
+            )
         head = f"async def handle({self.code.signature}):"
         with self.out.block(head), self._observed(), self._around(), self._scoped():
             with self.out.block("try:"):

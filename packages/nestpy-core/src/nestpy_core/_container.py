@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from asyncio import Lock
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar, overload
 
@@ -77,6 +78,7 @@ class Context:
         self._container = container
         self._cache: Cache | None = None
         self._stack: CleanUp | None = None
+        self._building = Lock()
 
     @overload
     async def get(self, token: type[T]) -> T: ...
@@ -105,7 +107,8 @@ class Context:
                 f"`{binding.label}` is {target.scope.value}-scoped.\n"
                 f"Hint: ask inside `async with context.request() as request:`"
             )
-        return await Builder(self._container.graph, self._cache, self._stack).build(target)
+        async with self._building:  # whoever asks meanwhile gets what is being built, not another one
+            return await Builder(self._container.graph, self._cache, self._stack).build(target)
 
     @contextlib.asynccontextmanager
     async def request(self) -> AsyncIterator[Context]:

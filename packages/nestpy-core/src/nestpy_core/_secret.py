@@ -21,6 +21,8 @@ class Secret(Generic[T_co]):
     __value: T_co
 
     def __init__(self, value: T_co) -> None:
+        if hasattr(self, "_Secret__value"):
+            raise AttributeError("a `Secret` is immutable")
         object.__setattr__(self, "_Secret__value", value)
 
     def reveal(self) -> T_co:

@@ -103,8 +103,8 @@ class _Reader(OpenRecord):
             self.problem(name, f"must hold `NAME=value` lines, and {count} malformed: {numbers}", hint)
 
     def restated(self, layer: Layer, prefix: str, environment: str) -> None:
-        """Refuse a file that decides which files are read."""
-        named = layer.values.get(f"{prefix}_ENV")
+        """Refuse a file that would decide which files are read; where the real environment says it, that one counts."""
+        named = not self.environ.get(f"{prefix}_ENV") and layer.values.get(f"{prefix}_ENV")
         if named and ENVIRONMENTS.get(named) != environment:
             self.misplaced("env", layer.origin(f"{prefix}_ENV"), f"{prefix}_ENV")
         renamed = layer.values.get(PREFIX_VARIABLE)

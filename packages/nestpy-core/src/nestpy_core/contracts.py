@@ -202,8 +202,12 @@ class Actor(Protocol):
     """Who acts: a user, a service or a job on somebody's behalf."""
 
     @property
-    def id(self) -> str:
-        """A stable identifier that may stand in logs."""
+    def id(self) -> object:
+        """A stable identifier: a text, a number, a UUID. Its `str` tells actors apart and may stand in logs.
+
+        Conditions compare it as it is, and a text equals no UUID and no number: it is of the type of the fields that
+        refer to it, so ``UUID(claims["sub"])`` for a column of UUIDs. A job carries its `str`.
+        """
         ...
 
     @property
