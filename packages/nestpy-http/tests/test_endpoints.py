@@ -95,6 +95,16 @@ async def test_endpoints_answer_under_prefix_guards_and_interceptors(make_app):
         assert (await http.get("/live")).headers["x-seen"] == "nobody"
 
 
+async def test_endpoint_whose_path_no_request_can_have_does_not_boot(make_app):
+    with pytest.raises(ExceptionGroup) as caught:
+        make_app(RootController, plugins=contributing(probe("/live?deep=1", "plain")))
+    (problem,) = caught.value.exceptions
+    assert str(problem) == (
+        "The path `/live?deep=1` of `Probe.plain` has `?`, and a path ends before the query.\n"
+        "Hint: take it as a parameter of the handler: `deep: Query[str]`"
+    )
+
+
 async def test_endpoint_that_wants_more_than_the_request_does_not_boot(make_app):
     with pytest.raises(ExceptionGroup) as caught:
         make_app(RootController, plugins=contributing(probe("/live", "wrong")))

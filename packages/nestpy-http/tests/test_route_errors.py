@@ -3,13 +3,24 @@
 import decimal
 import pathlib
 from collections.abc import AsyncIterator, Generator, Iterator
+from types import ModuleType
 from typing import Annotated, Any
 
 import click
 import msgspec
 import pytest
 
-from nestpy_core import App, BootError, DefinitionError, module
+from nestpy_core import (
+    App,
+    BootError,
+    DefinitionError,
+    HandlerMarker,
+    HostMarker,
+    declare_handler,
+    declare_host,
+    hookimpl,
+    module,
+)
 from nestpy_http import (
     Body,
     Cookie,
@@ -19,6 +30,7 @@ from nestpy_http import (
     Query,
     Response,
     ResponseError,
+    RouteError,
     controller,
     delete,
     get,
@@ -153,6 +165,9 @@ def test_parameter_without_annotation_is_refused(boot_problems):
     )
 
 
+UNSAFE = "\nHint: leave out control characters, `;`, backslashes and the segments `.` and `..`"
+
+
 @pytest.mark.parametrize(
     ("route", "end"),
     [
@@ -161,10 +176,21 @@ def test_parameter_without_annotation_is_refused(boot_problems):
         ("/x{id}", "has `x{id}`; a parameter is a whole segment, written `{name}`."),
         ("/{}", "has `{}`; a parameter is a whole segment, written `{name}`."),
         ("/{a b}", "has `{a b}`; a parameter is a whole segment, written `{name}`."),
-        ("/{id}/{id}", "has `{id}` twice."),
-        ("/../x", "has a segment that no request may have."),
-        ("/a;b", "has a segment that no request may have."),
-        ("/a\\b", "has a segment that no request may have."),
+        ("/{id}/{id}", "has `{id}` twice.\nHint: give each its own name, for instance `{id}` and `{other_id}`"),
+        ("/../x", f"has a segment that no request may have.{UNSAFE}"),
+        ("/a;b", f"has a segment that no request may have.{UNSAFE}"),
+        ("/a\\b", f"has a segment that no request may have.{UNSAFE}"),
+        (
+            "/q?page=1",
+            "has `?`, and a path ends before the query.\nHint: take it as a parameter of the handler: `page: Query[str]`",
+        ),
+        ("/q?", "has `?`, and a path ends before the query.\nHint: leave `?` out"),
+        ("/{id}?a={b:c}", "has `?`, and a path ends before the query.\nHint: take it as a parameter of the handler: `a: Query[str]`"),
+        ("/a#b", "has `#`, and no request carries what follows it.\nHint: leave `#b` out"),
+        ("/x%20y", "has `%20`; routes are compared with the decoded path.\nHint: write the character itself: ` `"),
+        ("/caf%c3%A9/z", "has `%c3%A9`; routes are compared with the decoded path.\nHint: write the character itself: `é`"),
+        ("/a%2Fb", "has `%2F`; routes are compared with the decoded path.\nHint: write `/`, or take the rest of the path as `{name...}`"),
+        ("/a%00b", "has `%00`; routes are compared with the decoded path.\nHint: leave it out: no request may have that character"),
     ],
 )
 def test_path_that_no_request_can_have_is_refused(route, end, boot_problems):
@@ -247,6 +273,44 @@ def test_controllers_without_the_module_are_not_served():
         "`AppModule` has controllers, and no module serves them.\n"
         "Hint: add `HttpModule.for_root()` to `imports=` of `AppModule`"
     )
+
+
+def test_hosts_of_another_edge_without_the_module_are_called_what_they_are():
+    class TalkMarker(HandlerMarker, frozen=True, kw_only=True):
+        edge = "talk"
+        host_word = "@talker"
+
+    class TalkerMarker(HostMarker, frozen=True, kw_only=True):
+        edge = "talk"
+        word = "@talker"
+
+    @controller("/talk")
+    class DoorController:
+        @post("/")
+        async def talk(self) -> str: ...
+
+    class Talker:
+        async def say(self) -> str: ...
+
+    declare_handler(Talker.say, TalkMarker())
+    declare_host(Talker, TalkerMarker())
+    plugin = ModuleType("talk_plugin")
+    plugin.nestpy_api = "0.1"
+    plugin.nestpy_collect = hookimpl(lambda graph: [DoorController], specname="nestpy_collect")
+
+    def problem_of(*providers):
+        @module(providers=list(providers))
+        class AppModule: ...
+
+        with pytest.raises(BootError) as caught:
+            App(AppModule, environ={}, plugins=[plugin])
+        return next(str(one) for one in caught.value.exceptions if isinstance(one, RouteError))
+
+    assert problem_of(Talker) == (
+        "`AppModule` has `@talker` classes, and no module serves HTTP.\n"
+        "Hint: add `HttpModule.for_root()` to `imports=` of `AppModule`"
+    )
+    assert problem_of().startswith("`AppModule` has routes that plugins bring, and no module serves HTTP.")
 
 
 def test_every_problem_of_every_route_is_reported_at_once(boot_problems):

@@ -70,6 +70,27 @@ async def test_head_answers_as_get_with_its_length_and_without_its_body(serving)
         assert answer.headers["content-length"] == "3"
 
 
+async def test_a_route_may_hold_any_character_that_a_decoded_path_has(serving):
+    @controller("/")
+    class Odd:
+        @get("/x y")
+        async def space(self) -> str:
+            return "space"
+
+        @get("/100%")
+        async def percent(self) -> str:
+            return "percent"
+
+        @get("/café//au")
+        async def accent(self) -> str:
+            return "accent"
+
+    async with serving(Odd) as http:
+        assert (await http.get("/x%20y")).text == "space"
+        assert (await http.get("/100%25")).text == "percent"
+        assert (await http.get("/caf%C3%A9/au")).text == "accent"
+
+
 @controller("/own")
 class OwnController:
     @get("/")

@@ -112,12 +112,22 @@ class HttpEdge:
             yield ConfigurationError("http.trusted_proxies", "must be a list of addresses and CIDR blocks.")
         if not self.graph.has(HttpModule):
             yield RouteError(
-                f"`{self.graph.root.label}` has controllers, and no module serves them.",
+                f"`{self.graph.root.label}` has {self._unserved()}.",
                 hints=(f"add `HttpModule.for_root()` to `imports=` of `{self.graph.root.label}`",),
             )
         yield from self._collisions()
         yield from self._secret_problems()
         yield from self._tls_problems()
+
+    def _unserved(self) -> str:
+        """Return what the app has that HTTP is wanted for, as it would be told that no module serves it."""
+        own = [handler for handler in self.graph.handlers if handler.host.module.cls is not None]
+        markers = [marker for handler in own for marker in handler.markers if marker.exposed]
+        if any(marker.edge == self.name for marker in markers):
+            return "controllers, and no module serves them"
+        words = sorted({f"`{marker.host_word}`" for marker in markers})
+        found = f"{' and '.join(words)} classes" if words else "routes that plugins bring"
+        return f"{found}, and no module serves HTTP"
 
     def _cors_problems(self) -> Iterator[Problem]:
         if self.config.cors_origins:

@@ -13,7 +13,7 @@ from ._arguments import Argument, ArgumentReader
 from ._config import HttpConfig
 from ._controllers import ControllerMarker, RouteMarker, SseMarker, WebSocketMarker
 from ._endpoint import endpoint_handler
-from ._router import Template, join
+from ._router import Template, TemplateError, join
 from ._schema import Schemas
 from ._shaping import is_stream, result_problems
 from ._versions import versions_of
@@ -124,10 +124,8 @@ class Mounting:
         host: str | None,
     ) -> None:
         method = marker.method
-        try:
-            template = Template.parse(path)
-        except ValueError as error:
-            self.problems.append(RouteError(f"The path `{path}` of `{handler.label}` {error}."))
+        template = self._template(path, handler)
+        if template is None:
             return
         arguments, problems = reader.read(handler, method, path, [name for name, _ in template.parameters])
         self.problems.extend(problems)
@@ -144,6 +142,13 @@ class Mounting:
         route = MountedRoute(method, template, handler, marker, tuple(arguments), asked, host, version)
         (self.sockets if isinstance(marker, WebSocketMarker) else self.routes).append(route)
 
+    def _template(self, path: str, handler: Handler) -> Template | None:
+        try:
+            return Template.parse(path)
+        except TemplateError as error:
+            self.problems.append(RouteError(f"The path `{path}` of `{handler.label}` {error}.", hints=error.hints))
+            return None
+
     def _result_problem(self, handler: Handler) -> RouteError | None:
         if handler.returns in (inspect.Parameter.empty, None, str, bytes) or may_be_response(handler.returns):
             return None
@@ -158,5 +163,6 @@ class Mounting:
             return
         handler, arguments = found
         path = join("" if self._is_excluded(endpoint.path) else self._config.prefix, endpoint.path)
-        for method in endpoint.methods:
-            self.routes.append(MountedRoute(method, Template.parse(path), handler, None, arguments))
+        template = self._template(path, handler)
+        if template is not None:
+            self.routes += [MountedRoute(method, template, handler, None, arguments) for method in endpoint.methods]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import field
 
@@ -16,7 +17,20 @@ Finder = tuple[Callable[[list[str]], Any], Callable[[Any], Route | None]]
 """What makes the key of a segmented path, and what knows the route of a key."""
 
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\\;\ufffd]|//|/\.\.?(?:/|$)")
+_ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
+
+
+class TemplateError(ValueError):
+    """What is wrong with the text of a path, as the end of a sentence.
+
+    Attributes:
+        hints: edits that would mend it.
+    """
+
+    def __init__(self, rule: str, *hints: str) -> None:
+        super().__init__(rule)
+        self.hints = hints
 
 
 class Template(Record, frozen=True):
@@ -37,13 +51,15 @@ class Template(Record, frozen=True):
         """Read a path.
 
         Raises:
-            ValueError: says what is wrong with it, as the end of a sentence.
+            TemplateError: says what is wrong with it.
         """
+        _check_characters(text)
         if ":" in text:
             more = ", its type in the handler, and `{name...}` for all that follows"
-            raise ValueError(f"has `:`; a parameter is written `{{name}}`{more if '{' in text else ''}")
+            raise TemplateError(f"has `:`; a parameter is written `{{name}}`{more if '{' in text else ''}")
         if UNSAFE.search(text):
-            raise ValueError("has a segment that no request may have")
+            hint = "leave out control characters, `;`, backslashes and the segments `.` and `..`"
+            raise TemplateError("has a segment that no request may have", hint)
         parameters: list[tuple[str, int]] = []
         tail = 0
         for index, segment in enumerate(text.split("/")):
@@ -53,13 +69,14 @@ class Template(Record, frozen=True):
                 tail, segment = index, f"{segment[:-4]}}}"  # noqa: PLW2901  # the name without its dots
             found = _PARAMETER.fullmatch(segment)
             if found is None or not found[1].isidentifier():
-                raise ValueError(f"has `{segment}`; a parameter is a whole segment, written `{{name}}`")
+                raise TemplateError(f"has `{segment}`; a parameter is a whole segment, written `{{name}}`")
             parameters.append((found[1], index))
         if len(parameters) > 1:
             names = [name for name, _ in parameters]
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice:
-                raise ValueError(f"has `{{{twice}}}` twice")
+                hint = f"give each its own name, for instance `{{{twice}}}` and `{{other_{twice}}}`"
+                raise TemplateError(f"has `{{{twice}}}` twice", hint)
         return cls(text, tuple(parameters), tail)
 
     @property
@@ -73,6 +90,31 @@ class Template(Record, frozen=True):
         """Return the indexes of the literal segments."""
         taken = {index for _, index in self.parameters}
         return tuple(index for index in range(1, self.text.count("/") + 1) if index not in taken)
+
+
+def _check_characters(text: str) -> None:
+    """Refuse what stands in targets and in no decoded path: a query, a fragment, percent-encoding.
+
+    Raises:
+        TemplateError: one of them stands in *text*.
+    """
+    path, mark, query = text.partition("?")
+    if mark:
+        name = query.partition("=")[0]
+        hint = f"take it as a parameter of the handler: `{name}: Query[str]`" if name.isidentifier() else ""
+        raise TemplateError("has `?`, and a path ends before the query", hint or f"leave `?{query}` out")
+    path, mark, fragment = text.partition("#")
+    if mark:
+        raise TemplateError("has `#`, and no request carries what follows it", f"leave `#{fragment}` out")
+    encoded = _ENCODED.search(path)
+    if encoded is not None:
+        found = unquote(encoded[0])
+        hint = f"write the character itself: `{found}`" if len(found) == 1 else f"write what it stands for: `{found}`"
+        if "/" in found:
+            hint = "write `/`, or take the rest of the path as `{name...}`"
+        elif UNSAFE.search(found):
+            hint = "leave it out: no request may have that character"
+        raise TemplateError(f"has `{encoded[0]}`; routes are compared with the decoded path", hint)
 
 
 def join(*parts: str) -> str:
