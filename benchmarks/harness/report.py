@@ -83,7 +83,7 @@ class Report:
         figure = self.results.figure(contestant, workload, metric)
         if figure is None:
             faults = self.results.faults(contestant, workload)
-            return f"{faults} faults" if faults else "–"
+            return f"{faults} {'fault' if faults == 1 else 'faults'}" if faults else "–"
         text = f"{figure.median:,.{_DIGITS[metric]}f}"
         ratio = self.results.ratio(contestant, workload, metric, BASELINE)
         return text if ratio is None else f"{text} ({ratio.median:.2f})"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from harness.figures import ProcessFigures, Results, Visit
 from harness.processes import Boot, Memory
@@ -66,3 +67,12 @@ def test_the_data_holds_every_visit_and_is_json():
     assert data["refusals"] == [
         {"contestant": "late", "workload": "W1", "reasons": ["GET /plaintext: status 500, not 200"]}
     ]
+
+
+def test_faults_stand_where_a_figure_would_and_one_is_a_fault():
+    report = a_report()
+    visits = report.results.visits
+    visits[1] = replace(visits[1], faults=1)
+    assert " 1 fault |" in report.markdown()
+    visits[1] = replace(visits[1], faults=2)
+    assert " 2 faults |" in report.markdown()
