@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import sys
+import types
 from typing import Annotated, NewType
 
 import pytest
@@ -72,6 +73,49 @@ def test_a_name_that_two_classes_share_is_not_guessed(files):
     )
     assert text.endswith("Hint: import `Source` where it is annotated, outside `if TYPE_CHECKING:`")
     assert "hint_reader.py:6)" in text
+
+
+LOCAL = """\
+from __future__ import annotations
+from nestpy_core import injectable
+
+def make():
+    class Dto: ...
+
+    @injectable
+    class Reader:
+        dto: Dto
+
+    return Reader
+"""
+
+
+def test_a_class_inside_a_function_has_to_move_to_the_module(files):
+    (local,) = files(hint_local=LOCAL)
+    text = problem(local.make())
+    assert text == (
+        "Field `dto` of `Reader` is annotated `Dto`, which cannot be evaluated: name 'Dto' is not defined "
+        f"({local.__file__}:7)\n"
+        "Hint: define `Dto` at module level, outside of the function"
+    )
+
+
+def test_a_name_that_is_neither_imported_nor_defined_may_be_either(files):
+    (lost,) = files(hint_lost=HEAD + "@injectable\nclass Reader:\n    source: Lost\n")
+    assert problem(lost.Reader).splitlines()[1:] == [
+        "Hint: import `Lost` where it is annotated, outside `if TYPE_CHECKING:`",
+        "Hint: or define `Lost` at module level",
+    ]
+
+
+def test_a_module_without_a_source_is_told_both(monkeypatch):
+    bare = types.ModuleType("hint_without_source")
+    monkeypatch.setitem(sys.modules, bare.__name__, bare)
+    exec(HEAD + "@injectable\nclass Reader:\n    source: Lost\n", vars(bare))  # as a notebook does
+    assert problem(bare.Reader).splitlines()[1:] == [
+        "Hint: import `Lost` where it is annotated, outside `if TYPE_CHECKING:`",
+        "Hint: or define `Lost` at module level",
+    ]
 
 
 @pytest.mark.parametrize("annotation", ["List[", "1 / 0", "undefined.name", "Token[", "[0][1]", "print.nothing"])

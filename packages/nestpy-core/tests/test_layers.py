@@ -598,16 +598,90 @@ def test_a_handler_that_is_no_plain_method_is_a_problem(wrapper):
 @pytest.mark.parametrize(
     ("use", "text"),
     [
-        (use_guards, "`int` is none of the guards: it defines no `can_activate`"),
-        (use_pipes, "`int` is none of the pipes: it defines no `transform`"),
-        (use_interceptors, "`int` is none of the interceptors: it defines no `intercept` or `before` or `after`"),
-        (use_filters, "`int` is none of the filters: it defines no `catch`"),
+        (
+            use_guards,
+            (
+                "`int` is none of the guards: it defines no `can_activate`.\n"
+                "Hint: write `def can_activate(self, context)` in `int`"
+            ),
+        ),
+        (
+            use_pipes,
+            (
+                "`int` is none of the pipes: it defines no `transform`.\n"
+                "Hint: write `def transform(self, value, parameter)` in `int`"
+            ),
+        ),
+        (
+            use_interceptors,
+            (
+                "`int` is none of the interceptors: it defines no `intercept` or `before` or `after`.\n"
+                "Hint: write `async def intercept(self, context, call_next)` in `int`"
+            ),
+        ),
+        (
+            use_filters,
+            (
+                "`int` is none of the filters: it defines no `catch`.\n"
+                "Hint: write `def catch(self, error, context)` in `int`"
+            ),
+        ),
     ],
 )
 def test_what_is_no_layer_is_refused_where_it_stands(use, text):
     with pytest.raises(DefinitionError) as caught:
         use(int)
     assert str(caught.value) == text
+
+
+def test_a_layer_of_another_family_is_told_which():
+    class Upper:
+        def transform(self, value, parameter):
+            return value.upper()
+
+    with pytest.raises(DefinitionError) as caught:
+        use_guards(Upper)
+    assert str(caught.value) == (
+        "`Upper` is none of the guards: it defines no `can_activate`.\n"
+        "Hint: `Upper` is one of the pipes: name it in `@use_pipes(…)`"
+    )
+    with pytest.raises(DefinitionError) as caught:
+        use_interceptors(Upper())
+    assert str(caught.value) == (
+        "An object of `Upper` is none of the interceptors: it defines no `intercept` or `before` or `after`.\n"
+        "Hint: `Upper` is one of the pipes: name it in `@use_pipes(…)`"
+    )
+    with pytest.raises(DefinitionError) as caught:
+
+        @catch(ValueError)
+        class Wrong: ...
+
+    assert str(caught.value) == (
+        "`Wrong` is none of the filters: it defines no `catch`.\n"
+        "Hint: write `def catch(self, error, context)` in `Wrong`"
+    )
+
+
+def test_what_is_no_layer_is_a_problem_where_a_module_binds_it():
+    class Wrong: ...
+
+    class Upper:
+        def transform(self, value, parameter):
+            return value.upper()
+
+    @station
+    class Host:
+        @on_line("go")
+        def go(self) -> None: ...
+
+    assert problem(Host, provide(APP_GUARD, use_class=Wrong, multi=True)) == (
+        "`Wrong` is none of the guards: it defines no `can_activate` (bound in `RootModule`).\n"
+        "Hint: write `def can_activate(self, context)` in `Wrong`"
+    )
+    assert problem(Host, provide(APP_GUARD, use_class=Upper, multi=True)) == (
+        "`Upper` is none of the guards: it defines no `can_activate` (bound in `RootModule`).\n"
+        "Hint: `Upper` is one of the pipes: bind it with `provide(APP_PIPE, use_class=Upper, multi=True)`"
+    )
 
 
 def test_protocols_of_layers_are_no_layers_of_their_own():

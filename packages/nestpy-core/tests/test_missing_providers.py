@@ -1,5 +1,9 @@
 """What nobody provides is named with its consumer, its module and the edit to make."""
 
+import enum
+import importlib
+import sys
+import types
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
@@ -11,7 +15,9 @@ from nestpy_core import (
     BootError,
     Inject,
     MissingProviderError,
+    ParameterOptions,
     Token,
+    from_context,
     injectable,
     module,
     provide,
@@ -95,6 +101,265 @@ def test_a_missing_token_asks_for_a_value():
         "`Pool` in `RootModule` needs `DSN` (`dsn`), and no module provides it.\n"
         "Hint: add `provide(DSN, use_value=…)` to `providers=` of `RootModule`"
     )
+
+
+NAMED = Token[str]("some name")
+
+
+def test_a_token_is_written_as_its_variable():
+    @injectable
+    class Pool:
+        dsn: Annotated[str, NAMED]
+
+    assert problem(Pool).splitlines()[1:] == ["Hint: add `provide(NAMED, use_value=…)` to `providers=` of `RootModule`"]
+
+
+def test_a_token_is_looked_for_past_lazy_modules_and_what_only_looks_like_one(monkeypatch):
+    class Lazy(types.ModuleType):
+        def __getattribute__(self, name):
+            raise RuntimeError(f"loading for {name} failed")
+
+    class Pretending:
+        __slots__ = ()
+        __class__ = types.ModuleType
+
+    monkeypatch.setattr(sys, "modules", {"lazy": Lazy("lazy"), "pretending": Pretending(), **sys.modules})
+
+    @injectable
+    class Pool:
+        dsn: Annotated[str, NAMED]
+
+    assert "`provide(NAMED, use_value=…)`" in problem(Pool)
+
+
+def test_a_token_that_no_module_holds_is_named_by_its_text():
+    local = Token[str]("local")
+
+    @injectable
+    class Pool:
+        dsn: Annotated[str, local]
+        several: Annotated[list[str], local]
+
+    assert [line for line in report(Pool).splitlines() if "Hint" in line] == [
+        "   Hint: add `provide(…, use_value=…)` with the token `local` to `providers=` of `RootModule`",
+        "   Hint: add `provide(…, use_class=…, multi=True)` with the token `local` to `providers=` of `RootModule`",
+    ]
+
+
+def test_a_token_of_several_is_asked_for_as_a_list():
+    @injectable
+    class Pool:
+        dsn: Annotated[str, NAMED]
+
+    assert problem(Pool, provide(NAMED, use_value="a", multi=True)) == (
+        "`Pool` in `RootModule` needs one `some name` (`dsn`), which is bound with `multi=True`.\n"
+        "Hint: annotate it `Annotated[list[…], NAMED]`"
+    )
+
+
+class Where(enum.Enum):
+    QUERY = "query"
+
+
+FromQuery = Annotated[T, Where.QUERY]
+
+
+def test_what_the_context_gives_belongs_to_handlers():
+    @injectable
+    class Service:
+        cats: Annotated[Cats, from_context(lambda context: context)]
+
+    @injectable
+    class Other:
+        size: Annotated[int, ParameterOptions()]
+
+    assert problem(Service) == (
+        "`Service` in `RootModule` annotates `cats` with `from_context(…)`, which only parameters of handlers take.\n"
+        "Hint: take `cats` as a parameter of the handler, and hand it to the method that needs it"
+    )
+    assert problem(Other) == (
+        "`Other` in `RootModule` annotates `size` with `ParameterOptions`, which only parameters of handlers take.\n"
+        "Hint: take `size` as a parameter of the handler, and hand it to the method that needs it"
+    )
+
+
+PLACES = """
+import enum
+from typing import Annotated, TypeVar
+from nestpy_core import HandlerMarker, declare_handler
+
+T = TypeVar("T")
+
+class Place(enum.Enum):
+    QUERY = "query"
+    HEADER = "header"
+
+Query = Annotated[T, Place.QUERY]
+
+class WebMarker(HandlerMarker, frozen=True, kw_only=True):
+    edge = "web"
+    word = "@get"
+    host_word = "@web"
+"""
+
+
+def test_the_marker_of_an_edge_belongs_to_handlers(tmp_path, monkeypatch):
+    (tmp_path / "acme_web").mkdir()
+    (tmp_path / "acme_web" / "__init__.py").write_text(PLACES)
+    (tmp_path / "acme_web-1.dist-info").mkdir()
+    (tmp_path / "acme_web-1.dist-info" / "METADATA").write_text("Name: acme-web\nVersion: 1\n")
+    (tmp_path / "acme_web-1.dist-info" / "entry_points.txt").write_text("[nestpy]\nweb = acme_web._plugin\n")
+    (tmp_path / "acme_web" / "_plugin.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    web = importlib.import_module("acme_web")
+    monkeypatch.setitem(sys.modules, "acme_web", web)
+
+    @injectable
+    class Service:
+        size: web.Query[int]
+
+    @injectable
+    class Other:
+        size: Annotated[int, web.Place.HEADER]
+
+    def make(size: web.Query[int]) -> Cats:
+        return Cats()
+
+    @injectable
+    class Foreign:
+        size: FromQuery[int]
+
+    rest = "which only parameters of handlers take.\n"
+    hint = "Hint: take `size` as a parameter of the handler, and hand it to the method that needs it"
+    assert problem(Service) == f"`Service` in `RootModule` annotates `size` with `Query` of acme_web, {rest}{hint}"
+    assert problem(Other) == f"`Other` in `RootModule` annotates `size` with `HEADER` of acme_web, {rest}{hint}"
+    assert problem(provide(Cats, use_factory=make)) == (
+        f"The factory of `Cats` in `RootModule` annotates `size` with `Query` of acme_web, {rest}{hint}"
+    )
+    assert problem(Foreign) == (
+        "`Foreign` in `RootModule` needs `int` (`size`), and no module provides it.\n"
+        "Hint: give `size` a default, or inject a setting or `Annotated[int, TOKEN]`"
+    )
+
+
+OFFERING = """
+__all__ = [3, "Bus", "Box", "Base", "BUS", "AbsentModule", "BusModule", "NoModule", "SharedModule", "ExitModule"]
+
+def __getattr__(name):
+    if name == "NoModule":
+        return int
+    if name == "ExitModule":
+        raise SystemExit(1)
+    if name in __all__:
+        from . import _parts
+        return getattr(_parts, name)
+    raise AttributeError(name)
+"""
+PARTS = """
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+from nestpy_core import Token, dynamic, injectable, module
+
+T = TypeVar("T")
+BUS = Token("the bus")
+
+@injectable
+class Bus: ...
+
+class Box(Generic[T]): ...
+
+class Base(ABC):
+    @abstractmethod
+    def go(self): ...
+
+@module
+class BusModule: ...
+
+@module(shared=True)
+class SharedModule: ...
+"""
+
+
+@pytest.fixture
+def offering(tmp_path, monkeypatch):
+    """Give a package that offers modules beside what they provide."""
+    (tmp_path / "acme_bus").mkdir()
+    (tmp_path / "acme_bus" / "__init__.py").write_text(OFFERING)
+    (tmp_path / "acme_bus" / "_parts.py").write_text(PARTS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("acme_bus")
+    for name in ("acme_bus", "acme_bus._parts"):
+        sys.modules.pop(name, None)
+
+
+def test_what_a_distribution_offers_comes_with_its_module(offering):
+    @injectable
+    class Reader:
+        bus: offering.Bus
+        box: offering.Box[int]
+        token: Annotated[str, offering.BUS]
+        several: list[offering.Bus]
+
+    hint = (
+        "   Hint: import `BusModule` of acme_bus in `RootModule`, or `SharedModule` of acme_bus in the root module "
+        "`RootModule`"
+    )
+    assert [line for line in report(Reader).splitlines() if "Hint" in line] == [hint] * 4
+
+
+def test_a_module_that_is_imported_is_not_offered_again(offering):
+    @injectable
+    class Reader:
+        bus: offering.Bus
+        base: offering.Base
+
+    @module(providers=[Reader], imports=[offering.BusModule])
+    class Feature: ...
+
+    assert report(imports=[Feature]) == (
+        "`RootModule` cannot boot: 2 problems.\n"
+        "\n"
+        "1. `Reader` in `Feature` needs `Bus` (`bus`), and no module provides it.\n"
+        "   Hint: import `SharedModule` of acme_bus in the root module `RootModule`\n"
+        "\n"
+        "2. `Reader` in `Feature` needs `Base` (`base`), and no module provides it.\n"
+        "   Hint: import `SharedModule` of acme_bus in the root module `RootModule`\n"
+        "   Hint: or add `provide(Base, use_class=…)` to `providers=` of `Feature`, or of a module that it imports"
+    )
+    assert problem(
+        Reader, provide(offering.Base, use_value=1), imports=[offering.BusModule, offering.SharedModule]
+    ) == (
+        "`Reader` in `RootModule` needs `Bus` (`bus`), and no module provides it.\n"
+        "Hint: add `Bus` to `providers=` of `RootModule`, or of a module that it imports"
+    )
+
+
+def test_an_app_is_not_sent_to_its_own_package(offering):
+    @injectable
+    class Reader:
+        bus: offering.Bus
+
+    @module(providers=[Reader])
+    class OwnModule: ...
+
+    OwnModule.__module__ = "acme_bus.main"
+    with pytest.raises(BootError) as caught:
+        App(OwnModule, environ={"NESTPY_ENV": "test"})
+    assert str(caught.value.exceptions[0]).splitlines()[1:] == [
+        "Hint: add `Bus` to `providers=` of `OwnModule`, or of a module that it imports"
+    ]
+
+
+@pytest.mark.parametrize("names", [3, object(), None, ["GoneModule"]])
+def test_a_package_whose_list_of_names_makes_no_sense_is_left_alone(offering, names):
+    @injectable
+    class Reader:
+        bus: offering.Bus
+
+    offering.__all__ = names
+    assert problem(Reader).splitlines()[1:] == [
+        "Hint: add `Bus` to `providers=` of `RootModule`, or of a module that it imports"
+    ]
 
 
 def test_a_missing_builtin_asks_for_a_default_or_a_token():

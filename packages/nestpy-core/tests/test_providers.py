@@ -8,7 +8,7 @@ import gc
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Annotated, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, Optional, Protocol, TypeVar
 
 import msgspec
 import pytest
@@ -16,16 +16,21 @@ from line_edge import app_of, calling, edge_of, on_line, problem, started, stati
 
 from nestpy_core import (
     DefinitionError,
+    DynamicModule,
     Inject,
     NotProvidedError,
     Scope,
     StartError,
     Token,
     config,
+    dynamic,
     injectable,
     module,
     provide,
+    provide_generic,
 )
+
+T = TypeVar("T")
 
 NAME = Token[str]("NAME")
 
@@ -615,6 +620,156 @@ def test_a_class_that_is_not_decorated_is_explained():
         "`Bare` has the annotated field `clock` and is not decorated, so nothing injects it.\n"
         "Hint: decorate `Bare` with `@injectable`"
     )
+
+
+def test_a_class_with_handlers_and_no_decorator_is_told_its_host_decorator():
+    class Bare:
+        clock: Clock
+
+        @on_line("a")
+        def a(self) -> None: ...
+
+        @on_line("b")
+        def b(self) -> None: ...
+
+    text = "`Bare` has the handler `a` (`@on_line`) and is not decorated.\nHint: decorate `Bare` with `@station`"
+    assert problem(Bare) == text
+    assert problem(provide(Bare)) == text
+
+
+def test_nobody_is_told_to_provide_what_is_listed_and_not_decorated():
+    class Bare: ...
+
+    @injectable
+    class User:
+        bare: Bare
+
+    assert problem(User, Bare) == (
+        "`RootModule` provides `Bare`, which is not decorated.\n"
+        "Hint: decorate `Bare` with `@injectable`\n"
+        "Hint: or write `provide(Bare, use_factory=…)` for a class that is not yours"
+    )
+
+
+ADDED = Token[str]("ADDED")
+
+
+@module
+class AddedModule:
+    @classmethod
+    def for_root(cls, value: str) -> DynamicModule:
+        return dynamic(cls, providers=[provide(ADDED, use_value=value)])
+
+
+def test_two_imports_that_add_one_token_are_named():
+    @module(imports=[AddedModule.for_root("a")])
+    class First: ...
+
+    @module(imports=[AddedModule.for_root("b")])
+    class Second: ...
+
+    text = (
+        "`ADDED` is provided twice by `AddedModule`: by `AddedModule.for_root(…)` in `First` and by "
+        "`AddedModule.for_root(…)` in `Second`.\n"
+        "Hint: keep one of these imports, and import `AddedModule` as it is in the other module"
+    )
+    assert problem(imports=[First, Second]) == text
+    assert problem(imports=[Second, First]) == text
+
+
+def test_two_imports_of_one_module_that_add_one_token_are_named():
+    assert problem(imports=[AddedModule.for_root("a"), AddedModule.for_root("b")]) == (
+        "`ADDED` is provided twice by `AddedModule`: by two `AddedModule.for_root(…)` in `RootModule`.\n"
+        "Hint: keep one of them"
+    )
+
+
+def test_an_import_that_adds_what_its_module_provides_is_named():
+    @module(providers=[provide(ADDED, use_value="own")])
+    class OwnModule: ...
+
+    assert problem(imports=[dynamic(OwnModule, providers=[provide(ADDED, use_value="more")])]) == (
+        "`ADDED` is provided twice by `OwnModule`: by `OwnModule.for_root(…)` in `RootModule` and by "
+        "its own `providers=`.\n"
+        "Hint: keep one of the two"
+    )
+
+
+def test_a_generic_that_two_imports_register_is_named_once():
+    class Box(Generic[T]): ...
+
+    @module
+    class BoxModule: ...
+
+    imports = [dynamic(BoxModule, providers=[provide_generic(Box)]) for _ in range(2)]
+    assert problem(imports=imports) == (
+        "`provide_generic(Box)` stands in `BoxModule` twice.\n"
+        "Hint: keep one of the two: imports of `BoxModule` may add it too"
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "text"),
+    [
+        (
+            Annotated[str, "x"],
+            (
+                "`provide(Annotated[str, 'x'])` needs a class or a `Token`.\n"
+                'Hint: declare `NAME = Token[str]("x")` and inject it as `Annotated[str, NAME]`'
+            ),
+        ),
+        (
+            Annotated[str, NAME],
+            "`provide(Annotated[str, NAME])` needs a class or a `Token`.\nHint: write `provide(NAME, …)`",
+        ),
+        (
+            int | None,
+            (
+                "`provide(int | None)` needs a class or a `Token`.\n"
+                "Hint: write `provide(int, …)`: who asks for `int | None` is given that too"
+            ),
+        ),
+        (
+            Optional[int],  # noqa: UP045  # Python has two forms of it
+            (
+                "`provide(int | None)` needs a class or a `Token`.\n"
+                "Hint: write `provide(int, …)`: who asks for `int | None` is given that too"
+            ),
+        ),
+        (
+            int | str,
+            (
+                "`provide(int | str)` needs a class or a `Token`.\n"
+                'Hint: declare `NAME = Token[int | str]("name")` and inject it as `Annotated[int | str, NAME]`'
+            ),
+        ),
+        (
+            Any,
+            (
+                "`provide(Any)` needs a class or a `Token`.\n"
+                'Hint: declare `NAME = Token[Any]("name")` and inject it as `Annotated[Any, NAME]`'
+            ),
+        ),
+        (
+            Literal["a"],
+            (
+                "`provide(Literal['a'])` needs a class or a `Token`.\n"
+                "Hint: declare `NAME = Token[Literal['a']](\"name\")` and inject it as `Annotated[Literal['a'], NAME]`"
+            ),
+        ),
+        (
+            "dsn",
+            (
+                "`provide('dsn')` needs a class or a `Token`.\n"
+                'Hint: declare `NAME = Token[…]("dsn")` and inject it as `Annotated[…, NAME]`'
+            ),
+        ),
+    ],
+)
+def test_what_no_annotation_could_ask_for_is_refused_on_every_python(token, text):
+    with pytest.raises(DefinitionError) as caught:
+        provide(token, use_value=1)
+    assert str(caught.value) == text
 
 
 def test_a_host_cannot_be_replaced_by_what_has_no_handlers():

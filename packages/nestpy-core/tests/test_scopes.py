@@ -1,10 +1,27 @@
 """How long instances live, and that nothing reaches what lives shorter than itself."""
 
 import itertools
+from typing import Annotated, Generic, TypeVar
 
-from line_edge import Line, LineContext, app_of, calling, edge_of, on_line, problem, started, station
+import msgspec
+from line_edge import Line, LineContext, app_of, boot_error, calling, edge_of, on_line, problem, started, station
 
-from nestpy_core import Inject, Reflector, Scope, Token, injectable, provide, use_guards
+from nestpy_core import (
+    APP_GUARD,
+    Inject,
+    Reflector,
+    Scope,
+    Token,
+    config,
+    dynamic,
+    injectable,
+    module,
+    provide,
+    provide_generic,
+    use_guards,
+)
+
+T = TypeVar("T")
 
 
 def counter(scope):
@@ -257,6 +274,133 @@ async def test_an_unused_request_scope_costs_nothing_in_the_generated_code():
         "            raise\n"
         "        line.answer = _Failed(type(error).__name__)\n"
     )
+
+
+def hints_of(*providers):
+    return [line for line in problem(*providers).splitlines() if line.startswith("Hint: ")]
+
+
+@injectable(scope=Scope.REQUEST)
+class Visit: ...
+
+
+VISITOR = Token[object]("visitor")
+
+
+class Port: ...
+
+
+def test_an_alias_is_asked_for_by_its_own_name():
+    @injectable
+    class Service:
+        port: Port
+
+    assert hints_of(Visit, provide(Port, use_existing=Visit), Service) == [
+        "Hint: take it as a handler parameter: `port: Inject[Port]`",
+        "Hint: or declare `Service` with `scope=Scope.REQUEST`",
+    ]
+
+
+def test_a_list_and_a_token_are_asked_for_as_they_are_annotated():
+    @injectable
+    class Lister:
+        visits: list[Visit]
+
+    @injectable
+    class Greeter:
+        visitor: Annotated[object, VISITOR]
+
+    assert hints_of(Lister, provide(Visit, multi=True)) == [
+        "Hint: take it as a handler parameter: `visits: Inject[list[Visit]]`",
+        "Hint: or declare `Lister` with `scope=Scope.REQUEST`",
+    ]
+    assert hints_of(Greeter, provide(VISITOR, use_factory=Port, scope=Scope.REQUEST)) == [
+        "Hint: take it as a handler parameter: `visitor: Inject[Annotated[object, VISITOR]]`",
+        "Hint: or declare `Greeter` with `scope=Scope.REQUEST`",
+    ]
+
+
+def test_a_layer_has_no_handler_parameters():
+    @injectable
+    class Admitting:
+        visit: Visit
+
+        def can_activate(self, context) -> bool:
+            return True
+
+    @use_guards(Admitting)
+    @station
+    class Host:
+        @on_line("go")
+        def go(self) -> None: ...
+
+    @station
+    class Plain:
+        @on_line("go")
+        def go(self) -> None: ...
+
+    assert hints_of(Visit, Host) == ["Hint: declare `Admitting` with `scope=Scope.REQUEST`"]
+    assert hints_of(Visit, Plain, provide(APP_GUARD, use_class=Admitting, multi=True)) == [
+        "Hint: write `provide(APP_GUARD, use_class=Admitting, multi=True, scope=Scope.REQUEST)`"
+    ]
+
+
+def test_what_a_line_of_a_module_makes_gets_its_scope_there():
+    class Made:
+        def __init__(self, visit: Visit) -> None:
+            self.visit = visit
+
+    def make(visit: Visit) -> Made:
+        return Made(visit)
+
+    take = "Hint: take it as a handler parameter: `visit: Inject[Visit]`"
+    assert hints_of(Visit, provide(Made, use_factory=make)) == [
+        take,
+        "Hint: or write `provide(Made, use_factory=…, scope=Scope.REQUEST)`",
+    ]
+    assert hints_of(Visit, provide(Port, use_class=Made)) == [
+        take,
+        "Hint: or write `provide(Port, use_class=Made, scope=Scope.REQUEST)`",
+    ]
+    assert hints_of(Visit, provide(Made)) == [take, "Hint: or write `provide(Made, scope=Scope.REQUEST)`"]
+    assert hints_of(Visit, provide(VISITOR, use_factory=make)) == [
+        take,
+        "Hint: or write `provide(VISITOR, use_factory=…, scope=Scope.REQUEST)`",
+    ]
+
+
+def test_a_parametrisation_gets_its_scope_where_the_generic_is_registered():
+    class Box(Generic[T]): ...
+
+    def make(kind: type[T], visit: Visit) -> Box[T]:
+        return Box()
+
+    @injectable
+    class Service:
+        box: Box[int]
+
+    assert hints_of(Visit, Service, provide_generic(Box, make)) == [
+        "Hint: take it as a handler parameter: `visit: Inject[Visit]`",
+        "Hint: or write `provide_generic(Box, …, scope=Scope.REQUEST)`",
+    ]
+
+
+def test_settings_are_filled_before_any_request():
+    @config("visits")
+    class VisitsConfig(msgspec.Struct, frozen=True):
+        limit: int = 1
+
+    @module
+    class VisitsModule: ...
+
+    def fill(visit: Visit) -> dict[str, int]:
+        return {}
+
+    filled = dynamic(VisitsModule, late={VisitsConfig: fill}, label="for_root_async")
+    error = boot_error(Visit, VisitsConfig, imports=[filled])
+    assert [problem.hints for problem in error.exceptions] == [
+        ("let the factory of `for_root_async` ask for nothing that lives for one request",)
+    ]
 
 
 def test_a_class_cannot_have_two_scopes():

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from types import FunctionType
 from typing import Any, get_origin
 
 from ._config import config_meta
 from ._generics import is_open, is_too_deep
 from ._graph import Binding, Graph, ModuleNode
-from ._handler import hosts_of
+from ._handler import bare_host, hosts_of
 from ._hints import Names, annotations_of
 from ._hooks import Carrier
 from ._metadata import own
-from ._names import name_of
+from ._names import name_of, place_of
 from ._provider import Kind, OpenGeneric, Provider, Scope, is_class_variable, scope_of
 from ._section import unless_wrong
 from .contracts import Endpoint, Operation, Relation
 from .errors import DuplicateProviderError, ModuleError, Problem
+
+_ASYNC = CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
 class Bindings:
@@ -74,20 +77,15 @@ class Bindings:
         elif config_meta(item) is not None:
             self.section(node, item)
         elif "injectable" not in own(item):
-            self.graph.problems.append(_undecorated(node, item))
+            self.graph.problems.append(bare_host(item) or _undecorated(node, item))
+            self.graph.refused.add(item)
         else:
             self.bind(node, Provider(token=item, kind="class", source=item, scope=scope_of(item)))
 
     def _register(self, node: ModuleNode, generic: OpenGeneric) -> None:
         for known, owner in self.graph.generics:
             if known.origin is generic.origin:
-                name = name_of(generic.origin)
-                self.graph.problems.append(
-                    DuplicateProviderError(
-                        f"`provide_generic({name})` stands in `{owner.label}` and in `{node.label}`.",
-                        hints=("keep it in one module and import that module in the other",),
-                    )
-                )
+                self.graph.problems.append(_registered_twice(generic, owner, node))
         self.graph.generics.append((generic, node))
 
     def section(self, node: ModuleNode, cls: type, *, implicit: bool = False) -> None:
@@ -157,6 +155,19 @@ class Bindings:
                 )
 
 
+def _registered_twice(generic: OpenGeneric, owner: ModuleNode, node: ModuleNode) -> DuplicateProviderError:
+    name = name_of(generic.origin)
+    if owner is node:
+        return DuplicateProviderError(
+            f"`provide_generic({name})` stands in `{node.label}` twice.",
+            hints=(f"keep one of the two: imports of `{node.label}` may add it too",),
+        )
+    return DuplicateProviderError(
+        f"`provide_generic({name})` stands in `{owner.label}` and in `{node.label}`.",
+        hints=("keep it in one module and import that module in the other",),
+    )
+
+
 def _no_value(cls: type) -> ModuleError:
     name = name_of(cls)
     return ModuleError(
@@ -187,6 +198,17 @@ def _unfit(node: ModuleNode, token: Any, provider: Provider) -> Iterator[Problem
         return
     cls = provider.source
     name = name_of(cls)
+    code = getattr(cls.__init__, "__code__", None)
+    if code is not None and code.co_flags & _ASYNC:
+        yield ModuleError(
+            f"`__init__` of `{name}` is async, and constructors are not awaited ({place_of(cls.__init__)}).",
+            hints=(
+                (
+                    f"write `def __init__`, and await in a method with `@on_module_init` or in a factory: "
+                    f"`provide({name_of(token)}, use_factory=…)`"
+                ),
+            ),
+        )
     abstract = sorted(getattr(cls, "__abstractmethods__", ()))
     if abstract or getattr(cls, "_is_protocol", False):
         what = f"leaves `{abstract[0]}` abstract" if abstract else "is a Protocol"
@@ -202,7 +224,7 @@ def _unfit(node: ModuleNode, token: Any, provider: Provider) -> Iterator[Problem
             for name, hint in annotations_of(base).items()
             if name not in given and not is_class_variable(hint)
         ]
-        if fields and not issubclass(cls, tuple):
+        if fields and not issubclass(cls, tuple) and bare_host(cls) is None:
             yield ModuleError(
                 f"`{name}` has the annotated field `{fields[0]}` and is not decorated, so nothing injects it.",
                 hints=(f"decorate `{name}` with `@injectable`",),

@@ -111,6 +111,7 @@ class _Collector:
         if id(item) not in self._joined:
             self._joined.add(id(item))
             self._add(node, item.meta)
+            node.additions.append((item, importer))
             self._pin(item, node, importer)
         return node
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._hints import Argument, Dependency
     from ._hooks import Edge
     from ._layer import Family
+    from ._module import DynamicModule
     from ._settings import Settings
     from .contracts import Endpoint, Operation, Relation, SchemaSupport
     from .errors import Problem
@@ -37,6 +38,7 @@ class ModuleNode(OpenRecord, eq=False):
         exports: tokens and module classes; None exports by Python's rule.
         shared: whether the root's import makes its exports visible everywhere.
         feature: the feature's name where it is what one `for_feature` adds; else None.
+        additions: what `for_root` and its like add to it, each with the module that imports it.
     """
 
     cls: type | None
@@ -46,6 +48,7 @@ class ModuleNode(OpenRecord, eq=False):
     bindings: list[Binding] = field(default_factory=list)
     exports: list[Any] | None = None  # tokens and module classes
     feature: str | None = None
+    additions: list[tuple[DynamicModule, ModuleNode | None]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Show the label."""
@@ -165,6 +168,7 @@ class Graph(OpenRecord, eq=False):
         problems: what collect and link found wrong.
         notices: boot lines for the log, with the level of each as `logging` numbers it.
         generics: the open generics with their modules.
+        refused: the classes that modules list and that nothing could provide, as the problems say.
         edges: what serves it, once every plugin has been asked; empty while edges are made.
         schema_of: asks the schema plugins for a foreign type.
     """
@@ -186,6 +190,7 @@ class Graph(OpenRecord, eq=False):
     edges: tuple[Edge, ...] = ()
 
     generics: list[tuple[OpenGeneric, ModuleNode]] = field(default_factory=list)
+    refused: set[type] = field(default_factory=set)
     _by_token: dict[Any, list[Binding]] = field(default_factory=dict)
 
     def add(self, binding: Binding) -> Binding:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from ._metadata import attach_metadata, extend_metadata, read_metadata
+from ._metadata import attach_metadata, extend_metadata, functions, read_metadata
 from ._names import name_of
 from ._provider import Scope, declare_provider
 from ._record import Record
-from .errors import DefinitionError
+from .errors import DefinitionError, HandlerError
 
 if TYPE_CHECKING:
     from ._graph import Binding, LayerUse
@@ -107,6 +107,21 @@ def check_method(function: object, word: str) -> None:
     """Refuse what the decorator *word* cannot decorate: anything but a function of a class body."""
     if not isinstance(function, FunctionType):
         raise DefinitionError(f"`{word}` decorates methods, not `{name_of(function)}`")
+
+
+def bare_host(cls: type) -> HandlerError | None:
+    """Return the problem of a class that has handlers and no decorator; None for one without handlers."""
+    found = [
+        (name, marker) for _, name, function in functions(cls) for marker in read_metadata(function, "handlers", ())
+    ]
+    if not found:
+        return None
+    method, first = found[0]
+    words = " and ".join(dict.fromkeys(f"`{marker.host_word}`" for _, marker in found))
+    return HandlerError(
+        f"`{name_of(cls)}` has the handler `{method}` (`{first.word}`) and is not decorated.",
+        hints=(f"decorate `{name_of(cls)}` with {words}",),
+    )
 
 
 def hosts_of(cls: type) -> tuple[HostMarker, ...]:

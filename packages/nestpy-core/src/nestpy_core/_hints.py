@@ -299,11 +299,11 @@ def _argument(parameter: _Parameter | inspect.Parameter, hint: Any, variables: M
 
 def _unresolved(what: str, raw: object, target: Any, error: Exception) -> UnresolvedHintError:
     missing = getattr(error, "name", None)
-    hints = (
-        (f"import `{missing}` where it is annotated, outside `if TYPE_CHECKING:`",)
-        if isinstance(error, NameError) and missing
-        else ("correct the annotation",)
-    )
+    hints: tuple[str, ...] = ("correct the annotation",)
+    if isinstance(error, NameError) and missing:
+        from ._remedies import name_edits
+
+        hints = name_edits(missing, target)
     text = raw if isinstance(raw, str) else name_of(raw)
     return UnresolvedHintError(
         f"{what} is annotated `{text}`, which cannot be evaluated: {error} ({place_of(target)})", hints=hints

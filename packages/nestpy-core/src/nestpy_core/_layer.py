@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from ._metadata import attach_metadata, extend_metadata, read_metadata
@@ -146,11 +148,11 @@ GLOBAL_TOKENS: dict[Family, Token[Any]] = {
     "interceptors": APP_INTERCEPTOR,
     "filters": APP_FILTER,
 }
-_METHODS: dict[Family, tuple[str, ...]] = {
-    "guards": ("can_activate",),
-    "pipes": ("transform",),
-    "interceptors": ("intercept", "before", "after"),
-    "filters": ("catch",),
+_METHODS: dict[Family, dict[str, tuple[str, ...]]] = {
+    "guards": {"can_activate": ("context",)},
+    "pipes": {"transform": ("value", "parameter")},
+    "interceptors": {"intercept": ("context", "call_next"), "before": ("context",), "after": ("context", "result")},
+    "filters": {"catch": ("error", "context")},
 }
 
 
@@ -191,9 +193,56 @@ def check_layer(family: Family, layer: object) -> None:
     Raises:
         DefinitionError: it is none of the family.
     """
-    if not any(callable(getattr(layer, name, None)) for name in _METHODS[family]):
-        names = " or ".join(f"`{name}`" for name in _METHODS[family])
-        raise DefinitionError(f"`{name_of(layer)}` is none of the {family}: it defines no {names}")
+    if not is_one_of(family, layer):
+        sentence, hint = no_layer(family, layer)
+        raise DefinitionError(f"{sentence}.\nHint: {hint}")
+
+
+def is_one_of(family: Family, layer: object) -> bool:
+    """Say whether a class or an instance has one of the family's methods."""
+    return any(callable(getattr(layer, name, None)) for name in _METHODS[family])
+
+
+def no_layer(family: Family, layer: object, *, bound: bool = False) -> tuple[str, str]:
+    """Return what is wrong with a class or an instance that is none of the family, and the edit that mends it.
+
+    Args:
+        family: what it should be one of.
+        layer: the class or the instance.
+        bound: whether a module binds it for every handler, instead of a decorator that names it.
+    """
+    cls = layer if isinstance(layer, type) else type(layer)
+    name = name_of(cls)
+    names = " or ".join(f"`{method}`" for method in _METHODS[family])
+    what = f"`{name}`" if cls is layer else f"An object of `{name}`"
+    sentence = f"{what} is none of the {family}: it defines no {names}"
+    other: Family | None = next((one for one in _METHODS if is_one_of(one, layer)), None)
+    if other is None:
+        method, given = next(iter(_METHODS[family].items()))
+        word = "async def" if method == "intercept" else "def"
+        return sentence, f"write `{word} {method}({', '.join(('self', *given))})` in `{name}`"
+    token = GLOBAL_TOKENS[other].name
+    line = (
+        f"bind it with `provide({token}, use_class={name}, multi=True)`" if bound else f"name it in `@use_{other}(…)`"
+    )
+    return sentence, f"`{name}` is one of the {other}: {line}"
+
+
+def misfits(family: Family, layer: type) -> Iterator[tuple[FunctionType, str]]:
+    """Yield the methods of a layer that do not take what they are called with, and how they should be written."""
+    for name, given in _METHODS[family].items():
+        method = next((base.__dict__[name] for base in layer.__mro__ if name in base.__dict__), None)
+        if type(method) is FunctionType and not _takes(method, 1 + len(given)):
+            yield method, ", ".join(("self", *given))
+
+
+def _takes(function: FunctionType, count: int) -> bool:
+    """Say whether a call with *count* arguments by position binds."""
+    code = function.__code__
+    defaults = len(function.__defaults__ or ())
+    if code.co_argcount - defaults > count or code.co_kwonlyargcount > len(function.__kwdefaults__ or ()):
+        return False
+    return code.co_argcount >= count or bool(code.co_flags & inspect.CO_VARARGS)
 
 
 def catch(*types: type[Exception]) -> Callable[[C], C]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_origin
 
 import msgspec
 
 from ._factory import made_by
-from ._generics import is_too_deep
 from ._graph import Binding, Graph, LayerUse, ModuleNode
 from ._handler import Handler, pipes_of
 from ._hints import Dependency, Names, return_hint
-from ._layer import GLOBAL_TOKENS, Family, check_layer
+from ._layer import GLOBAL_TOKENS, Family, is_one_of, misfits, no_layer
 from ._metadata import own
-from ._names import full_name, is_private, name_of, qualified
+from ._module import module_meta
+from ._names import is_private, name_of, place_of, qualified, written
+from ._provider import Provider, Token
 from ._visibility import Visibility
-from .errors import AccessError, DefinitionError, DuplicateProviderError, HandlerError, MissingProviderError, Problem
+from .errors import AccessError, DuplicateProviderError, HandlerError, MissingProviderError, Problem
 
 Sites = Sequence[tuple[str, Mapping[str, Any]]]
 Layers = dict[Family, tuple[LayerUse, ...]]
@@ -37,6 +39,7 @@ class _Linker:
         self.graph = graph
         self.problems: list[Problem] = []
         self._without_own: dict[bool, Layers] = {}
+        self._checked: set[tuple[Family, type]] = set()
 
     # -- one binding per token
 
@@ -74,8 +77,8 @@ class _Linker:
     def join(self) -> None:
         for binding in self.graph.bindings:
             binding.links = tuple(
-                self._resolve(binding.module, dependency, _consumer(binding, dependency))
-                for _, dependency in binding.arguments
+                self._resolve(binding.module, dependency, _consumer(binding, dependency), argument.hint)
+                for argument, dependency in binding.arguments
             )
         for handler in self.graph.handlers:
             for parameter in handler.parameters:
@@ -83,7 +86,9 @@ class _Linker:
                     found = self._resolve(handler.host.module, parameter.inject, f"`{handler.label}`")
                     self.graph.injected[handler.host, handler.name, parameter.name] = found
 
-    def _resolve(self, node: ModuleNode, dependency: Dependency, consumer: str) -> tuple[Binding, ...]:
+    def _resolve(
+        self, node: ModuleNode, dependency: Dependency, consumer: str, hint: Any = None
+    ) -> tuple[Binding, ...]:
         dependency, bindings = self._asked(dependency)
         visible = [one for one in bindings if self.visibility.sees(node, one)]
         several = [one for one in bindings if one.multi and (one in visible or not is_private(one.token))]
@@ -97,8 +102,10 @@ class _Linker:
         beyond = [one for one in bindings if not one.implicit]
         if beyond:
             self.problems.append(self._no_access(node, dependency, consumer, beyond[0]))
-        elif not dependency.optional:
-            self.problems.append(self._missing(node, dependency, consumer))
+        elif not dependency.optional and dependency.token not in self.graph.refused:
+            from ._remedies import missing
+
+            self.problems.append(missing(self.graph, node, dependency, consumer, hint))
         return ()
 
     def _asked(self, dependency: Dependency) -> tuple[Dependency, list[Binding]]:
@@ -124,7 +131,7 @@ class _Linker:
         if not self.visibility.exports(home, owner):
             return AccessError(
                 f"{consumer} in `{node.label}` {field}, which `{home.label}` provides and does not export.",
-                hints=(f"add `{name}` to `exports=` of `{home.label}`",),
+                hints=(f"add {_in_a_list(owner)} to `exports=` of `{home.label}`",),
             )
         via = min((one for one in node.imports if home in one.imports), key=lambda one: one.label, default=None)
         hints = [f"add `{home.label}` to `imports=` of `{node.label}`"]
@@ -140,51 +147,6 @@ class _Linker:
             f"`{node.label}` does not import `{home.label}`.",
             hints=hints,
         )
-
-    def _missing(self, node: ModuleNode, dependency: Dependency, consumer: str) -> MissingProviderError:
-        name = name_of(dependency.token)
-        namesakes = sorted((one for one in self.graph.bindings if name_of(one.token) == name), key=_by_name)
-        shown = full_name(dependency.token) if namesakes else name
-        asked = f"list[{shown}]" if dependency.many else shown
-        hints = [f"`{one.module.label}` provides `{full_name(one.token)}`, another one" for one in namesakes]
-        return MissingProviderError(
-            f"{consumer} in `{node.label}` needs `{asked}` (`{dependency.name}`), and no module provides it.",
-            hints=[*hints, *self._remedies(node, dependency, name)],
-        )
-
-    def _remedies(self, node: ModuleNode, dependency: Dependency, name: str) -> Iterator[str]:
-        token = dependency.token
-        place = f"`providers=` of `{node.label}`"
-        if isinstance(token, type) and token.__module__ in ("builtins", "typing"):
-            yield f"give `{dependency.name}` a default, or inject a setting or `Annotated[{name}, TOKEN]`"
-            return
-        yield from self._near(token, name)
-        if dependency.many:
-            yield f"add `provide({name}, use_class=…, multi=True)` to {place}"
-        elif is_too_deep(token):
-            yield f"let `{dependency.name}` ask for a parametrisation that does not grow without end"
-        elif get_origin(token) is not None:
-            yield f"add `provide({name}, use_class=…)` to {place}, or import the module that provides it"
-        elif _is_token(dependency):
-            yield f"add `provide({name}, use_value=…)` to {place}"
-        elif any(generic.origin is token for generic, _ in self.graph.generics):
-            yield f"name what it is for: `{name}[…]`"
-        elif _is_abstract(token):
-            yield f"add `provide({name}, use_class=…)` to {place}, or of a module that it imports"
-        else:
-            yield f"add `{name}` to {place}, or of a module that it imports"
-
-    def _near(self, token: Any, name: str) -> Iterator[str]:
-        for binding in sorted(self.graph.bindings, key=_by_name):
-            if binding.token is not token and token in getattr(binding.token, "__mro__", ()) and token is not object:
-                home = binding.module.label
-                yield f"`{binding.label}` in `{home}` is one: add `provide({name}, use_existing={binding.label})`"
-                return
-        from difflib import get_close_matches
-
-        words = {binding.label for binding in self.graph.bindings if name_of(binding.token) != name}
-        for close in get_close_matches(name, sorted(words), n=1, cutoff=0.8):
-            yield f"`{close}` has a similar name"
 
     # -- layers
 
@@ -233,6 +195,7 @@ class _Linker:
 
     def _use(self, handler: Handler, family: Family, layer: Any, site: Any) -> LayerUse | None:
         if not isinstance(layer, type):
+            self._check_methods(family, type(layer))
             return LayerUse(type(layer), None, layer, site)
         found = self._resolve(handler.host.module, Dependency(f"@use_{family}", layer), f"`{handler.label}`")
         return self._use_binding(family, found[0], site) if found else None
@@ -249,12 +212,27 @@ class _Linker:
                 )
             )
             return None
-        try:
-            check_layer(family, cls)
-        except DefinitionError as error:
-            self.problems.append(HandlerError(f"{error} (bound in `{binding.module.label}`).", hints=()))
+        if not is_one_of(family, cls):
+            sentence, hint = no_layer(family, cls, bound=site == "global")
+            self.problems.append(HandlerError(f"{sentence} (bound in `{binding.module.label}`).", hints=(hint,)))
             return None
+        self._check_methods(family, cls)
         return LayerUse(cls, binding, None, site)
+
+    def _check_methods(self, family: Family, cls: type) -> None:
+        """Look once at each class whether its methods take what the family's are called with."""
+        if (family, cls) in self._checked:
+            return
+        self._checked.add((family, cls))
+        for method, given in misfits(family, cls):
+            word = "async def" if inspect.iscoroutinefunction(method) else "def"
+            self.problems.append(
+                HandlerError(
+                    f"`{method.__name__}` of `{name_of(cls)}` does not take what it is called with: "
+                    f"`{given}` ({place_of(method)}).",
+                    hints=(f"write `{word} {method.__name__}({given})`",),
+                )
+            )
 
 
 def _class_of(binding: Binding) -> type | None:
@@ -306,16 +284,12 @@ def _is_token(dependency: Dependency) -> bool:
     return not isinstance(dependency.token, type) and get_origin(dependency.token) is None
 
 
-def _is_abstract(token: Any) -> bool:
-    return bool(getattr(token, "_is_protocol", False) or getattr(token, "__abstractmethods__", ()))
-
-
 def _wrong_number(node: ModuleNode, dependency: Dependency, consumer: str, binding: Binding) -> Problem:
     name = binding.label
     if binding.multi:
         return MissingProviderError(
             f"{consumer} in `{node.label}` needs one `{name}` (`{dependency.name}`), which is bound with `multi=True`.",
-            hints=(f"annotate it `list[{name}]`",),
+            hints=(f"annotate it `{_as_list(binding)}`",),
         )
     return MissingProviderError(
         f"{consumer} in `{node.label}` needs `list[{name}]` (`{dependency.name}`), and `{name}` is bound once.",
@@ -323,11 +297,30 @@ def _wrong_number(node: ModuleNode, dependency: Dependency, consumer: str, bindi
     )
 
 
+def _as_list(binding: Binding) -> str:
+    """Return the annotation that asks for every binding of a token."""
+    if not isinstance(binding.token, Token):
+        return f"list[{binding.label}]"
+    return f"Annotated[list[…], {written(binding.token) or 'TOKEN'}]"
+
+
+def _in_a_list(binding: Binding) -> str:
+    """Return how messages name a token that is to be added to a list."""
+    if not isinstance(binding.token, Token):
+        return f"`{binding.label}`"
+    variable = written(binding.token)
+    return f"`{variable}`" if variable else f"the token `{binding.label}`"
+
+
 def _duplicate(bindings: list[Binding]) -> DuplicateProviderError:
     name = bindings[0].label
     homes = list(dict.fromkeys(f"`{binding.module.label}`" for binding in bindings))
     hints: tuple[str, ...]
-    if len(homes) == 1:
+    origins = _origins(bindings[0]) if len(homes) == 1 else []
+    if len(origins) > 1:
+        where, hint = _apart(origins, homes[0])
+        hints = (hint,)
+    elif len(homes) == 1:
         where, hints = f"twice by {homes[0]}", (f"remove one of the two lines from {homes[0]}",)
     else:
         where = f"by {' and '.join(homes)}"
@@ -336,3 +329,30 @@ def _duplicate(bindings: list[Binding]) -> DuplicateProviderError:
             "or write `multi=True` on each binding and inject a list",
         )
     return DuplicateProviderError(f"`{name}` is provided {where}.", hints=hints)
+
+
+def _origins(binding: Binding) -> list[str]:
+    """Return what gave a module its lines for a token: its own declaration, and each import that adds some."""
+    home = binding.module
+    added = [
+        f"`{item.label}`" + (f" in `{importer.label}`" if importer else "")
+        for item, importer in home.additions
+        if _binds(item.meta.providers, binding.token)
+    ]
+    meta = module_meta(home.cls) if home.feature is None else None
+    return [*sorted(added), *(["its own `providers=`"] if meta and _binds(meta.providers, binding.token) else ())]
+
+
+def _binds(lines: Sequence[Any], token: Any) -> bool:
+    return any((line.token if isinstance(line, Provider) else line) == token for line in lines)
+
+
+def _apart(origins: list[str], home: str) -> tuple[str, str]:
+    """Return where two lines for one token come from, and the edit that leaves one of them."""
+    first, second = origins[:2]
+    if first == second:
+        return f"twice by {home}: by two {first}", "keep one of them"
+    where = f"twice by {home}: by {first} and by {second}"
+    if second == "its own `providers=`":
+        return where, "keep one of the two"
+    return where, f"keep one of these imports, and import {home} as it is in the other module"

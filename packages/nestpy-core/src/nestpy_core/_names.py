@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from types import NoneType, UnionType
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 __all__ = ("name_of",)
@@ -44,6 +45,21 @@ def full_name(token: object) -> str:
     path = getattr(token, "__module__", None)
     name = getattr(token, "__qualname__", None)
     return f"{path}.{name}" if isinstance(path, str) and isinstance(name, str) else name_of(token)
+
+
+def holders_of(value: object) -> Iterator[tuple[str, str]]:
+    """Yield where modules hold *value*: the module's name and the variable. It is for messages: it looks everywhere."""
+    for module_name, module in list(sys.modules.items()):
+        if issubclass(type(module), ModuleType):  # `__class__` may say so of anything
+            names = object.__getattribute__(module, "__dict__")  # which loads no lazy module
+            yield from [(module_name, name) for name, held in list(names.items()) if held is value]
+
+
+def written(token: object) -> str | None:
+    """Return how source code writes a token, a `Token` by a variable that holds it; None where no module has one."""
+    if isinstance(token, type) or get_origin(token) is not None:
+        return name_of(token)
+    return next((variable for _, variable in holders_of(token)), None)
 
 
 def is_private(token: object) -> bool:

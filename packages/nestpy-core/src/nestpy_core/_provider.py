@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import inspect
 from collections.abc import Callable
+from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
@@ -14,13 +15,15 @@ from typing import (
     Literal,
     Protocol,
     TypeVar,
+    Union,
     dataclass_transform,
+    get_args,
     get_origin,
     overload,
 )
 
 from ._metadata import attach_metadata, own, read_metadata
-from ._names import name_of
+from ._names import name_of, written
 from ._record import Record
 from .errors import DefinitionError
 
@@ -151,13 +154,37 @@ def provide(
     return Provider(token=token, kind=kind, source=source, scope=scope, multi=multi, order=order, default=default)
 
 
+_FORMS = (Annotated, Union, UnionType, Any)
+"""What annotates and is nothing to ask for, though some Pythons have a class for it."""
+
+
 def _check_token(token: object) -> None:
-    if isinstance(token, Token | type) or isinstance(get_origin(token), type):
+    if type(token) is type:
         return
-    raise DefinitionError(
-        f"`provide({token!r})` needs a class or a `Token`.\n"
-        f'Hint: declare `NAME = Token[…]("{token}")` and inject it as `Annotated[…, NAME]`'
-    )
+    origin = get_origin(token)
+    if isinstance(token if origin is None else origin, Token | type) and token not in _FORMS and origin not in _FORMS:
+        return
+    shown = name_of(token)
+    raise DefinitionError(f"`provide({shown})` needs a class or a `Token`.\nHint: {_token_edit(token, shown)}")
+
+
+def _token_edit(token: Any, shown: str) -> str:
+    """Return what to write instead of something that is no token."""
+    origin, arguments = get_origin(token), get_args(token)
+    name = token if isinstance(token, str) else "name"
+    if origin is Annotated:
+        shown = name_of(arguments[0])
+        known = next((item for item in arguments[1:] if isinstance(item, Token)), None)
+        if known is not None:
+            variable = written(known)
+            return f"write `provide({variable}, …)`" if variable else f"provide the token `{known.name}` itself"
+        name = next((item for item in arguments[1:] if isinstance(item, str)), name)
+    elif origin in (Union, UnionType) and len(arguments) == 2 and NoneType in arguments:
+        inner = next(name_of(one) for one in arguments if one is not NoneType)
+        return f"write `provide({inner}, …)`: who asks for `{shown}` is given that too"
+    elif token is name:
+        shown = "…"
+    return f'declare `NAME = Token[{shown}]("{name}")` and inject it as `Annotated[{shown}, NAME]`'
 
 
 def _check_source(token: object, kind: Kind, source: object) -> None:

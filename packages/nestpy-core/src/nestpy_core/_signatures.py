@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Any, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args, get_origin
 
 from ._bindings import Bindings
 from ._factory import is_plain
 from ._generics import is_open, variables_of
 from ._graph import Binding, Graph
-from ._handler import Handler, HandlerMarker, Parameter, hosts_of, pipes_of
+from ._handler import Handler, HandlerMarker, Parameter, bare_host, hosts_of, pipes_of
 from ._hints import (
     EMPTY,
     Argument,
@@ -121,13 +122,16 @@ class Signatures:
             markers: tuple[HandlerMarker, ...] = read_metadata(function, "handlers", ())
             stray = next((marker for marker in markers if marker.edge not in hosts), None)
             if stray is not None:
-                self.graph.problems.append(_no_host(binding, name, stray))
+                bare = None if "injectable" in own(binding.source) else bare_host(binding.source)
+                self.graph.problems.append(bare or _no_host(binding, name, stray))
             elif markers:
                 yield self._handler(binding, name, function, owners.get(owner, {}))
 
     def _handler(self, binding: Binding, name: str, function: Any, variables: Mapping[TypeVar, Any]) -> Handler:
         arguments, returns, problems = signature_of(function, self.names, variables)
         self.graph.problems.extend(problems)
+        if not arguments or arguments[0].name != "self" or function.__code__.co_flags & _ANY or _is_wrapper(function):
+            self.graph.problems.extend(_uncallable(binding, name, function, arguments if not problems else None))
         values: dict[type, tuple[object, ...]] = {}
         said, host = own(function), own(binding.source)
         for value in (*said.get("meta", ()), *host.get("meta", ())):
@@ -179,6 +183,44 @@ def _unreachable(binding: Binding) -> Iterator[Problem]:
                 f"`{binding.label}.{name}` is decorated with `{marker.word}` and is no plain method ({place}).",
                 hints=("make it a method that takes `self`",),
             )
+
+
+_ANY = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+
+def _is_wrapper(function: Any) -> bool:
+    return "__wrapped__" in function.__dict__
+
+
+def _uncallable(binding: Binding, name: str, function: Any, arguments: list[Argument] | None) -> Iterator[HandlerError]:
+    """Yield why no edge could call a handler; without the arguments it is not known whether `self` is missing."""
+    label, place = f"{binding.label}.{name}", place_of(function)
+    parameters = inspect.signature(function).parameters.values()
+    several = [f"`{one}`" for one in map(_starred, parameters) if one]
+    if several:
+        yield HandlerError(
+            f"`{label}` takes {' and '.join(several)}, which no edge fills ({place}).",
+            hints=("write each argument as a parameter of its own; a decorator keeps them with `functools.wraps`",),
+        )
+    elif arguments is not None and not (arguments and _is_self(arguments[0], binding.source)):
+        yield HandlerError(
+            f"`{label}` takes no `self`, and is called as a method ({place}).",
+            hints=("make `self` its first parameter",),
+        )
+
+
+def _starred(parameter: inspect.Parameter) -> str:
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return f"*{parameter.name}"
+    return f"**{parameter.name}" if parameter.kind is parameter.VAR_KEYWORD else ""
+
+
+def _is_self(first: Argument, cls: type) -> bool:
+    """Say whether a first parameter takes the instance, whatever it is called."""
+    if first.kind is Kind.KEYWORD_ONLY:
+        return False
+    hint = get_origin(first.hint) or first.hint
+    return first.name == "self" or hint in (EMPTY, Self, Any) or not isinstance(hint, type) or issubclass(cls, hint)
 
 
 def _no_host(binding: Binding, name: str, marker: HandlerMarker) -> HandlerError:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Annotated, get_args, get_origin
 
 from ._graph import Binding, Graph
 from ._handler import Handler
 from ._hooks import Edge
 from ._lifecycle import hooks_of
-from ._names import qualified
-from ._provider import Scope
+from ._metadata import own
+from ._names import name_of, qualified, written
+from ._provider import Scope, Token
 from ._reach import needs_of, reachable
 from .errors import CycleError, HandlerError, PostureError, Problem, ScopeError
 
@@ -119,7 +121,7 @@ def _scopes(graph: Graph) -> Iterator[ScopeError]:
         for name, target in binding.dependencies():
             tail = _path_to_request(target)
             if tail is not None:
-                yield _scope_error(binding, [(name, target), *tail])
+                yield _scope_error(graph, binding, [(name, target), *tail])
 
 
 def _path_to_request(start: Binding) -> list[Step] | None:
@@ -146,7 +148,7 @@ def _steps(end: Binding, came_by: dict[Binding, tuple[str, Binding] | None]) -> 
     return steps[::-1]
 
 
-def _scope_error(binding: Binding, path: list[Step]) -> ScopeError:
+def _scope_error(graph: Graph, binding: Binding, path: list[Step]) -> ScopeError:
     from ._render import draw_path
 
     end = path[-1][1]
@@ -154,11 +156,57 @@ def _scope_error(binding: Binding, path: list[Step]) -> ScopeError:
         f"`{binding.label}` in `{binding.module.label}` is a singleton and reaches `{end.label}`, "
         f"which lives for one request.",
         drawing=draw_path([("", binding), *path]),
-        hints=(
-            f"take it as a handler parameter: `{path[-1][0]}: Inject[{end.label}]`",
-            f"or declare `{binding.label}` with `scope=Scope.REQUEST`",
-        ),
+        hints=_scope_edits(graph, binding, path),
     )
+
+
+def _scope_edits(graph: Graph, binding: Binding, path: list[Step]) -> tuple[str, ...]:
+    if binding.kind == "settings":
+        return ("let the factory of `for_root_async` ask for nothing that lives for one request",)
+    if _is_layer(graph, binding):
+        return (_with_scope(graph, binding),)
+    return f"take it as a handler parameter: `{_as_parameter(binding, path)}`", f"or {_with_scope(graph, binding)}"
+
+
+def _is_layer(graph: Graph, binding: Binding) -> bool:
+    uses = [use for found in graph.global_layers.values() for use in found]
+    for handler in graph.handlers:
+        uses += [use for found in handler.layers.values() for use in found]
+        uses += [use for parameter in handler.parameters for use in parameter.pipes]
+    return any(use.binding is not None and use.binding.settled is binding for use in uses)
+
+
+def _as_parameter(binding: Binding, path: list[Step]) -> str:
+    """Return the last step of a path as a handler would take it; an alias is asked for by its own name."""
+    owners = [binding, *(target for _, target in path)]
+    steps = [(owner, *step) for owner, step in zip(owners, path, strict=False) if owner.kind != "existing"]
+    owner, name, target = steps[-1]
+    hint = next(argument.hint for argument, _ in owner.arguments if argument.name == name)
+    if get_origin(hint) is Annotated:
+        inner, *extra = get_args(hint)
+        token = next((item for item in extra if isinstance(item, Token)), None)
+        asked = f"Annotated[{name_of(inner)}, {written(token) or '…'}]" if token else name_of(inner)
+    else:
+        asked = target.label if hint is target.token else name_of(hint)
+    return f"{name}: Inject[{asked}]"
+
+
+def _with_scope(graph: Graph, binding: Binding) -> str:
+    """Return the edit that lets a provider live for one request, where that is said of it."""
+    for generic, _ in graph.generics:
+        if generic.factory is binding.source and generic.origin is get_origin(binding.token):
+            factory = "" if generic.factory is generic.origin else " …,"
+            return f"write `provide_generic({name_of(generic.origin)},{factory} scope=Scope.REQUEST)`"
+    from ._remedies import provide_line
+
+    itself = binding.source is binding.token
+    if itself and "injectable" in own(binding.source):
+        return f"declare `{binding.label}` with `scope=Scope.REQUEST`"
+    if binding.implicit:
+        return f"decorate `{binding.label}` with `@injectable(scope=Scope.REQUEST)`"
+    making = "use_factory=…, " if binding.kind == "factory" else f"use_class={name_of(binding.source)}, "
+    rest = ("" if itself and binding.kind == "class" else making) + ("multi=True, " if binding.multi else "")
+    return f"write {provide_line(binding.token, f'{rest}scope=Scope.REQUEST')}"
 
 
 def _carriers(graph: Graph) -> Iterator[ScopeError]:

@@ -8,6 +8,7 @@ from typing import Any
 from ._graph import Binding, Graph, ModuleNode
 from ._module import DynamicModule, module_meta
 from ._names import is_private, name_of
+from ._provider import Token
 from .errors import ModuleError
 
 
@@ -82,9 +83,14 @@ class Visibility:
             name = item.label if isinstance(item, DynamicModule) else name_of(item)
             is_module = isinstance(item, DynamicModule) or module_meta(item) is not None
             place = "`imports=`" if is_module else "`providers=`"
+            line = f"`{name}`"
+            if isinstance(item, Token):
+                from ._remedies import provide_line
+
+                line = provide_line(item, "use_value=…")
             yield ModuleError(
                 f"`{node.label}` exports `{name}`, which it neither provides nor imports.",
-                hints=(f"add `{name}` to {place} of `{node.label}`, or remove it from `exports=`",),
+                hints=(f"add {line} to {place} of `{node.label}`, or remove it from `exports=`",),
             )
 
     def _shared(self) -> frozenset[Binding]:
