@@ -54,15 +54,14 @@ def app_of(root: Root) -> App:
 
 def circle_of(error: BaseException) -> str:
     """Say which modules import each other, where that is why an import failed; else return an empty text."""
-    if "partially initialized module" not in str(error):
-        return ""
-    half = error.name if isinstance(error, ImportError) else getattr(getattr(error, "obj", None), "__name__", None)
+    half = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
+    name = half.__name__ if isinstance(half, ModuleType) else getattr(error, "name", None)
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
     names = [str(frame.f_globals.get("__name__")) for frame in frames]
-    if half not in names:
+    if not isinstance(error, AttributeError | ImportError) or name not in names[:-1]:
         return ""
-    circle = names[names.index(half) :]
-    listed = " imports ".join(f"`{name}`" for name in (*circle, half))
+    circle = names[names.index(name) :]
+    listed = " imports ".join(f"`{name}`" for name in (*circle, name))
     return (
         f"{listed}: Python cannot finish any of them.\n"
         "Hint: import what stands in annotations alone under `if TYPE_CHECKING:`, "
