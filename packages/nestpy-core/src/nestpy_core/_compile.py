@@ -386,7 +386,8 @@ class _Function:
             run = self.out.constant(run_sync, "run_in_thread")
             partial = self.out.constant(functools.partial, "partial")
             return f"await {run}({partial}({target}, {given}))" if given else f"await {run}({target})"
-        if handler.is_async and not inspect.iscoroutinefunction(handler.function):
+        wrapped = hasattr(handler.function, "__wrapped__")
+        if wrapped and handler.is_async and not inspect.iscoroutinefunction(handler.function):
             # What wraps an async method without being async may have run it to its end.
             return f"await {self.out.constant(settle, 'settle')}({target}({given}))"
         return f"await {target}({given})" if handler.is_async else f"{target}({given})"
