@@ -179,6 +179,18 @@ def test_the_command_migrates_seeds_and_tells(db, monkeypatch):
     assert db("reset", "seeded_main", "--yes")[1].startswith("down 0004_add_users\ndown 0003_index\n")
 
 
+def test_the_command_asks_the_database_that_is_named_only_at_the_start(db, tmp_path):
+    main = (tmp_path / "seeded_main.py").read_text()
+    pinned = 'OrmModule.for_root(url="sqlite:///commands.db", seeds=[seed])'
+    assert pinned in main
+    late = 'OrmModule.for_root_async(lambda: {"url": "sqlite:///late.db", "migrations": "steps"})'
+    (tmp_path / "seeded_main.py").write_text(main.replace(pinned, late))
+    assert db("status", "seeded_main") == (0, "There are no migrations.\n")
+    assert db("new", "seeded_main", "first") == (0, "steps/0001_first.sql\n")
+    assert db("up", "seeded_main") == (0, "up   0001_first\n")
+    assert (tmp_path / "late.db").exists()
+
+
 def test_a_database_that_cannot_be_opened_ends_the_command_as_it_ends_an_app(db, monkeypatch, unused_port):
     monkeypatch.setenv("DATABASE_URL", f"postgresql://root:hunter2@127.0.0.1:{unused_port}/x")
     code, text = db("up", "seeded_main")

@@ -19,6 +19,7 @@ from nestpy_core import (
     provide_generic,
 )
 
+from ._app_entities import EntitySource
 from ._config import OrmConfig
 from ._database import Database
 from ._health import DatabaseIndicator
@@ -58,14 +59,22 @@ class OrmModule:
     """Gives repositories, units of work, migrations and seeds; import it once, in the root module."""
 
     @classmethod
-    def for_root(cls, *, seeds: Iterable[Callable[..., Any]] = (), **options: Any) -> DynamicModule:  # see below
+    def for_root(
+        cls,
+        *,
+        seeds: Iterable[Callable[..., Any]] = (),
+        entities: Iterable[type[Table]] = (),
+        **options: Any,  # see below
+    ) -> DynamicModule:
         """Pin settings in code; only the real environment (``DATABASE_URL``) is stronger.
 
         Args:
             seeds: async functions that fill an empty database and may run again; they are given the `Database`.
+            entities: those that no repository and no handler is about, for ``nestpy db new --entities``.
             options: any field of `OrmConfig`, for instance ``url="sqlite:///app.db"``.
         """
         sources = [provide(SeedSource, use_value=SeedSource(seed), multi=True, order=n) for n, seed in enumerate(seeds)]
+        sources += [provide(EntitySource, use_value=EntitySource(entity), multi=True) for entity in entities]
         return dynamic(cls, settings={OrmConfig: options}, providers=sources)
 
     @classmethod

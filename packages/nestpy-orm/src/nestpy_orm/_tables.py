@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from piccolo.columns import ForeignKey
@@ -33,20 +34,26 @@ async def create_table(database: Database, entity: type[Table]) -> None:
 
 
 def table_sql(entity: type[Table], dialect: Dialect) -> list[str]:
-    """Return the statements that create the table of an entity and its indexes.
+    """Return the statements that create the table of an entity with its constraints, and its indexes.
 
     Defaults are the application's: no column has one in the database, so that a new row never differs by who makes it.
     """
     known = entity_of(entity)
     with bound_to(cast("Database", _Dialect(dialect))):
-        columns = ",\n  ".join(_column(field) for field in known.fields.values())
-    statements = [f"CREATE TABLE {known.table} (\n  {columns}\n)"]
+        lines = [_column(field) for field in known.fields.values()]
+    lines += [f'CONSTRAINT "{one._meta.name}" {one.ddl}' for one in _constraints(entity)]
+    statements = ["CREATE TABLE {} (\n  {}\n)".format(known.table, ",\n  ".join(lines))]
     for field in known.fields.values():
         meta = field.source._meta
         if meta.index:
             name = f"{entity._meta.tablename}_{field.column}"
             statements.append(f'CREATE INDEX "{name}" ON {known.table} ("{field.column}")')
     return statements
+
+
+def _constraints(entity: type[Table]) -> Sequence[Any]:
+    """Return piccolo's `Unique` and `Check`, which came with its 1.36."""
+    return getattr(entity._meta, "constraints", ())
 
 
 def _column(field: Field) -> str:
