@@ -35,6 +35,29 @@ JSON_LINES = "application/jsonl"
 
 STATIC_NAMES = frozenset({"content-type", "content-length", *SECURITY_NAMES})
 
+ABOUT_A_BODY = frozenset(
+    {
+        "accept-ranges",
+        "age",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-location",
+        "content-range",
+        "content-type",
+        "etag",
+        "expires",
+        "last-modified",
+        "location",
+        "pragma",
+        "refresh",
+        "transfer-encoding",
+    }
+)
+"""Headers that speak of what was to be answered, or lead elsewhere: no error has those of a draft (RFC 9110, section 8)."""
+
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -181,6 +204,12 @@ class ResponseDraft(msgspec.Struct, eq=False):
         return [*(pair for pair in headers if pair[0] not in own), *self._headers]
 
 
+    def beneath(self, headers: Headers) -> Headers:
+        """Return an error's *headers* with those of this draft that do not speak of a body; the error's own are stronger."""
+        own = {name.lower() for name, _ in headers} - {"set-cookie"} | ABOUT_A_BODY
+        return [*(pair for pair in self._headers if pair[0] not in own), *headers]
+
+
 class Ready(NamedTuple):
     """An answer whose every byte is decided before the request: most refusals."""
 
@@ -285,10 +314,19 @@ class Answers:
         checked = [(check_header(name, value), value) for name, value in response.headers]
         return Ready(response.status, self.static(media_type, checked), body if isinstance(body, bytes) else b"")
 
-    def refuse(self, protocol: Any, error: HttpError) -> int:
-        """Answer with the problem document of *error*; one that says nothing of its own is made once."""
-        if error.detail or error.headers or error.extensions:
-            return self.send(protocol, self.problem(error), 500, [], None)
+    def refuse(self, protocol: Any, error: HttpError, draft: ResponseDraft | None = None) -> int:
+        """Answer with the problem document of *error*; one that says nothing of its own is made once.
+
+        Args:
+            protocol: what the answer is written to.
+            error: what went wrong.
+            draft: what layers added until then; its cookies and its headers about the request hold.
+        """
+        if error.detail or error.headers or error.extensions or draft is not None:
+            answer = self.problem(error)
+            if draft is not None:
+                answer.headers = draft.beneath(answer.headers)
+            return self.send(protocol, answer, 500, [], None)
         key = type(error), error.status
         ready = self._ready.get(key)
         if ready is None:

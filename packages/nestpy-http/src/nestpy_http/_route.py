@@ -92,23 +92,25 @@ class RouteCode:
     def failure(self, out: Source, *, observed: bool) -> None:
         """Answer an exception that no filter caught."""
         fail = out.constant(self._fail, "fail")
-        out.line(f"{'outcome = ' if observed else ''}{fail}(protocol, error)")
+        context = ", context" if _begins_with_context(out.lines) else ""
+        out.line(f"{'outcome = ' if observed else ''}{fail}(protocol, error{context})")
 
     def _refuse(self, verdict: object) -> Response:
         return self._answers.problem(refusal_error(verdict, self.name, self._answers.preset.forbidden))
 
-    def _fail(self, protocol: Any, error: Exception) -> int:
+    def _fail(self, protocol: Any, error: Exception, context: HttpContext | None = None) -> int:
         if isinstance(error, StreamCutError):
             logger.error("%s failed: %s", self.name, name_of(type(error.failure)), exc_info=error.failure)
             raise error
+        draft = None if context is None else draft_of(context)
         try:
             answer = failure_error(error, self.name, self._answers.preset.forbidden)
             if isinstance(answer, InvalidInputError):
                 answer.status = self._intake.validation_status
-            return self._answers.refuse(protocol, answer)
+            return self._answers.refuse(protocol, answer, draft)
         except Exception:
             logger.exception("%s failed with an answer that cannot be sent", self.name)
-            return self._answers.refuse(protocol, HttpError(status=500))
+            return self._answers.refuse(protocol, HttpError(status=500), draft)
 
     def shape(self, out: Source, call: str, handler: str) -> None:
         """Write the shaping of what the result carries; the module is loaded where an instrument asks for it."""
@@ -253,6 +255,14 @@ class HandlerRouteCode(RouteCode):
     def answer(self, out: Source, *, plain: bool, context: bool, observed: bool) -> None:
         """Write the shortest answer that the return annotation and the layers allow."""
         self._answering.write(out, plain=plain, context=context, observed=observed)
+
+
+def _begins_with_context(lines: Sequence[str]) -> bool:
+    """Say whether the `try` whose failure is being written has a context whatever fails in it."""
+    handling = next(line for line in reversed(lines) if line.lstrip().startswith("except "))
+    margin = handling[: len(handling) - len(handling.lstrip())]
+    begin = len(lines) - 1 - lines[::-1].index(f"{margin}try:")
+    return lines[begin + 1].startswith(f"{margin}    context = ")
 
 
 def refusal_error(verdict: object, label: str, forbidden: str = "") -> HttpError:
