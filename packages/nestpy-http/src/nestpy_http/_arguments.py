@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, get_args, get_origin
 
@@ -55,9 +56,8 @@ def _verified(value: Any) -> Any:
 
 def reads_whole(make: Any) -> TypeGuard[WholeReader]:
     """Say whether something makes one value of all the texts of a query or a form."""
-    from ._whole import WholeReader
-
-    return isinstance(make, WholeReader)
+    loaded = sys.modules.get("nestpy_http._whole")  # what uses it has loaded it; nothing else pays for it
+    return loaded is not None and isinstance(make, loaded.WholeReader)
 
 
 class Argument(Record, frozen=True):
@@ -128,7 +128,8 @@ class ArgumentReader:
                 problems.append(found)
             else:
                 arguments.append(found)
-        problems.extend(_share_query(handler, arguments))
+        if any(argument.place is Place.QUERY and argument.whole for argument in arguments):
+            problems.extend(_share_query(handler, arguments))
         carried = [argument for argument in arguments if argument.place in (Place.BODY, *FORM_PLACES)]
         bodies = [argument for argument in carried if argument.place is Place.BODY or argument.whole]
         fields = [argument for argument in carried if argument.place is not Place.BODY and not argument.whole]
@@ -167,7 +168,7 @@ class ArgumentReader:
                 hints=("write `File[Upload]`, or `File[list[Upload]]` for several",),
             )
         replaced = bool(parameter.pipes) and place not in (Place.BODY, Place.SIGNED_COOKIE, *FORM_PLACES)
-        whole = is_data(kind) and (place is Place.FORM or (place is Place.QUERY and not replaced))
+        whole = (place is Place.FORM or (place is Place.QUERY and not replaced)) and is_data(kind)
         problem = None if replaced else misplaced(what, parameter.name, place, kind, method)
         if problem is not None:
             return problem

@@ -259,6 +259,8 @@ class HandlerRouteCode(RouteCode):
 
 def _begins_with_context(lines: Sequence[str]) -> bool:
     """Say whether the `try` whose failure is being written has a context whatever fails in it."""
+    if not any("context = " in line for line in lines):
+        return False
     handling = next(line for line in reversed(lines) if line.lstrip().startswith("except "))
     margin = handling[: len(handling) - len(handling.lstrip())]
     begin = len(lines) - 1 - lines[::-1].index(f"{margin}try:")
