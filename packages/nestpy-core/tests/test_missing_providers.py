@@ -193,8 +193,18 @@ T = TypeVar("T")
 class Place(enum.Enum):
     QUERY = "query"
     HEADER = "header"
+    COOKIE = "cookie"
 
 Query = Annotated[T, Place.QUERY]
+
+class Placing:
+    def __init__(self, place):
+        self.place = place
+
+    def __getitem__(self, kind):
+        return Annotated[kind, self.place]
+
+Cookie = Placing(Place.COOKIE)
 
 class WebMarker(HandlerMarker, frozen=True, kw_only=True):
     edge = "web"
@@ -222,6 +232,10 @@ def test_the_marker_of_an_edge_belongs_to_handlers(tmp_path, monkeypatch):
     class Other:
         size: Annotated[int, web.Place.HEADER]
 
+    @injectable
+    class Third:
+        size: web.Cookie[int]
+
     def make(size: web.Query[int]) -> Cats:
         return Cats()
 
@@ -233,6 +247,7 @@ def test_the_marker_of_an_edge_belongs_to_handlers(tmp_path, monkeypatch):
     hint = "Hint: take `size` as a parameter of the handler, and hand it to the method that needs it"
     assert problem(Service) == f"`Service` in `RootModule` annotates `size` with `Query` of acme_web, {rest}{hint}"
     assert problem(Other) == f"`Other` in `RootModule` annotates `size` with `HEADER` of acme_web, {rest}{hint}"
+    assert problem(Third) == f"`Third` in `RootModule` annotates `size` with `Cookie` of acme_web, {rest}{hint}"
     assert problem(provide(Cats, use_factory=make)) == (
         f"The factory of `Cats` in `RootModule` annotates `size` with `Query` of acme_web, {rest}{hint}"
     )

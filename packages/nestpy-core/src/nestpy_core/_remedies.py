@@ -182,9 +182,12 @@ def _metadata(hint: Any) -> Iterator[Any]:
 
 
 def _public_name(package: str, item: object) -> str:
-    """Return the name under which a package offers the annotation that holds *item*, as far as it is loaded."""
+    """Return the name under which a package offers what puts *item* into annotations, as far as it is loaded."""
     for name, value in vars(sys.modules[package]).items() if package in sys.modules else ():
-        if get_origin(value) is Annotated and any(one is item for one in get_args(value)[1:]):
+        held = get_args(value)[1:] if get_origin(value) is Annotated else ()
+        if not held and not isinstance(value, type) and hasattr(type(value), "__getitem__"):
+            held = tuple(getattr(value, "__dict__", {}).values())  # an object that makes the annotation
+        if any(one is item for one in held):
             return name
     return name_of(item)
 
