@@ -458,9 +458,7 @@ def test_broken_plugins_are_named_and_leave_the_rest_working(monkeypatch):
     assert "Warning: The plugin `absent` of nestpy-core 1.0 does not import: ModuleNotFoundError" in text
     assert "Warning: The plugin `unknown` of nestpy-core 1.0 cannot be used: unknown hook" in text
     assert "Warning: The plugin of nestpy-core 1.0 was written for hooks 9.0" in text
-    assert (
-        "Warning: The plugin `raising` of nestpy-core 1.0 failed in `nestpy_commands`: ZeroDivisionError: division by zero"
-    ) in text
+    assert "Warning: The plugin `raising` of nestpy-core 1.0 failed in `nestpy_commands`: ZeroDivisionError" in text
 
 
 def test_a_broken_plugin_is_told_once(project, monkeypatch):
@@ -494,14 +492,14 @@ def test_a_hook_that_fails_is_named_with_its_plugin_and_its_trace(project, monke
     monkeypatch.syspath_prepend(str(tmp_path))
     plant(monkeypatch, acme=None)
     result = nestpy("check", "rooted")
+    failure = "TypeError: object of type 'NoneType' has no len()"
     assert result.exit_code == 78
     shown = [line for line in result.stderr.splitlines() if line.strip(" ~^")]
     assert shown == [
         "Traceback (most recent call last):",
         f'  File "{tmp_path}/acme_plugin.py", line 10, in {hook}',
         f"    {body}",
-        f"Error: The plugin `acme` of nestpy-core 1.0 failed in `{hook}`: "
-        "TypeError: object of type 'NoneType' has no len()",
+        f"Error: The plugin `acme` of nestpy-core 1.0 failed in `{hook}`: {failure}",
         "Hint: upgrade it, or report it to its author",
     ]
 

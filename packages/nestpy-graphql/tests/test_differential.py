@@ -5,7 +5,9 @@ told: a field that fails may cancel its siblings. So what is compared is the dat
 """
 
 import asyncio
+import gc
 import inspect
+import warnings
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -302,6 +304,9 @@ async def compared(runtime, source, variables):
     if not isinstance(theirs, graphql.ExecutionResult):
         theirs = await theirs
     await asyncio.gather(*tasks, return_exceptions=True)  # it cancels those that it drops
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        gc.collect()  # coroutines of its own, which it drops where a field beside them failed
     return (
         (ours["data"], explained(ours["data"], [one["path"] for one in ours.get("errors", ())])),
         (theirs.data, explained(theirs.data, [one.path for one in theirs.errors or ()])),

@@ -706,7 +706,9 @@ async def test_blocking_handlers_run_in_a_thread_and_sync_ones_inline(serving):
 
 
 @pytest.mark.parametrize("code", [0, 3, "no more"])
-async def test_a_handler_that_exits_is_a_failure_with_a_log_line_and_the_next_request_is_answered(code, serving, caplog):
+async def test_a_handler_that_exits_is_a_failure_with_a_log_line_and_the_next_request_is_answered(
+    code, serving, caplog
+):
     @controller("/")
     class ExitingController:
         @get("/exit")

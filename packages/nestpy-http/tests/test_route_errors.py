@@ -165,6 +165,8 @@ def test_parameter_without_annotation_is_refused(boot_problems):
     )
 
 
+QUERY = "has `?`, and a path ends before the query."
+DECODED = "routes are compared with the decoded path."
 UNSAFE = "\nHint: leave out control characters, `;`, backslashes and the segments `.` and `..`"
 
 
@@ -182,15 +184,27 @@ UNSAFE = "\nHint: leave out control characters, `;`, backslashes and the segment
         ("/a\\b", f"has a segment that no request may have.{UNSAFE}"),
         (
             "/q?page=1",
-            "has `?`, and a path ends before the query.\nHint: take it as a parameter of the handler: `page: Query[str]`",
+            f"{QUERY}\nHint: take it as a parameter of the handler: `page: Query[str]`",
         ),
-        ("/q?", "has `?`, and a path ends before the query.\nHint: leave `?` out"),
-        ("/{id}?a={b:c}", "has `?`, and a path ends before the query.\nHint: take it as a parameter of the handler: `a: Query[str]`"),
+        ("/q?", f"{QUERY}\nHint: leave `?` out"),
+        (
+            "/{id}?a={b:c}",
+            f"{QUERY}\nHint: take it as a parameter of the handler: `a: Query[str]`",
+        ),
         ("/a#b", "has `#`, and no request carries what follows it.\nHint: leave `#b` out"),
-        ("/x%20y", "has `%20`; routes are compared with the decoded path.\nHint: write the character itself: ` `"),
-        ("/caf%c3%A9/z", "has `%c3%A9`; routes are compared with the decoded path.\nHint: write the character itself: `é`"),
-        ("/a%2Fb", "has `%2F`; routes are compared with the decoded path.\nHint: write `/`, or take the rest of the path as `{name...}`"),
-        ("/a%00b", "has `%00`; routes are compared with the decoded path.\nHint: leave it out: no request may have that character"),
+        ("/x%20y", f"has `%20`; {DECODED}\nHint: write the character itself: ` `"),
+        (
+            "/caf%c3%A9/z",
+            f"has `%c3%A9`; {DECODED}\nHint: write the character itself: `é`",
+        ),
+        (
+            "/a%2Fb",
+            f"has `%2F`; {DECODED}\nHint: write `/`, or take the rest of the path as `{{name...}}`",
+        ),
+        (
+            "/a%00b",
+            f"has `%00`; {DECODED}\nHint: leave it out: no request may have that character",
+        ),
     ],
 )
 def test_path_that_no_request_can_have_is_refused(route, end, boot_problems):

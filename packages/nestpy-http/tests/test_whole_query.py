@@ -11,7 +11,20 @@ import msgspec
 import pytest
 
 from nestpy_core import provide, use_pipes
-from nestpy_http import Form, HttpClient, HttpContext, Path, Query, Response, WebSocket, controller, get, param, post, websocket
+from nestpy_http import (
+    Form,
+    HttpClient,
+    HttpContext,
+    Path,
+    Query,
+    Response,
+    WebSocket,
+    controller,
+    get,
+    param,
+    post,
+    websocket,
+)
 
 pytestmark = pytest.mark.anyio
 T = TypeVar("T")
@@ -364,7 +377,9 @@ def test_names_that_clash_are_a_boot_error_that_names_both(boot_problems):
     @controller("/")
     class Clashes:
         @get("/one")
-        async def one(self, filters: Query[ListFilters], size: Annotated[Query[int], param(name="pageSize")]) -> None: ...
+        async def one(
+            self, filters: Query[ListFilters], size: Annotated[Query[int], param(name="pageSize")]
+        ) -> None: ...
 
         @get("/two")
         async def two(self, filters: Query[ListFilters], more: Query[ListFilters]) -> None: ...

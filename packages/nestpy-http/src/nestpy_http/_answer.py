@@ -56,7 +56,7 @@ ABOUT_A_BODY = frozenset(
         "transfer-encoding",
     }
 )
-"""Headers that speak of what was to be answered, or lead elsewhere: no error has those of a draft (RFC 9110, section 8)."""
+"""Headers about what was to be answered, or leading elsewhere: no error has those of a draft (RFC 9110, section 8)."""
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -203,9 +203,8 @@ class ResponseDraft(msgspec.Struct, eq=False):
         own = {name for name, _ in self._headers}
         return [*(pair for pair in headers if pair[0] not in own), *self._headers]
 
-
     def beneath(self, headers: Headers) -> Headers:
-        """Return an error's *headers* with those of this draft that do not speak of a body; the error's own are stronger."""
+        """Return an error's *headers* over those of this draft that do not speak of a body."""
         own = {name.lower() for name, _ in headers} - {"set-cookie"} | ABOUT_A_BODY
         return [*(pair for pair in self._headers if pair[0] not in own), *headers]
 

@@ -164,11 +164,7 @@ class Extraction:
         if argument.place is Place.PATH:
             return f"segments[{self._positions[name]}]"
         if argument.place is Place.QUERY:
-            query = self._once(out, "query", f"{out.constant(query_values, 'query_values')}(scope.query_string)")
-            if reads_whole(argument.make):
-                present = out.constant(argument.make.present, f"present_{argument.parameter.name}")
-                return query if argument.required else f"{present}({query})"
-            return f"{query}.get({name!r})"
+            return self._query(argument, out)
         headers = self._once(out, "headers", "scope.headers")
         if argument.place is Place.HEADER:
             several = is_collection(argument.kind)
@@ -188,6 +184,13 @@ class Extraction:
         if argument.make is not None:
             self._check_type(argument, headers, out)
         return self._body(headers, out)
+
+    def _query(self, argument: Argument, out: Source) -> str:
+        query = self._once(out, "query", f"{out.constant(query_values, 'query_values')}(scope.query_string)")
+        if not reads_whole(argument.make):
+            return f"{query}.get({argument.name!r})"
+        present = out.constant(argument.make.present, f"present_{argument.parameter.name}")
+        return query if argument.required else f"{present}({query})"
 
     def _check_type(self, argument: Argument, headers: str, out: Source) -> None:
         if self._intake.consumes != (JSON,):

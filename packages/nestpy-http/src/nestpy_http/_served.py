@@ -56,8 +56,8 @@ class RouteInput(Record, frozen=True):
 
     Attributes:
         where: where it stands.
-        name: how the request names it; the parameter's name for a body and for a whole form. Each field of a whole query
-            is an input of its own.
+        name: how the request names it; the parameter's name for a body and for a whole form. Each field of a whole
+            query is an input of its own.
         kind: its type with its constraints, without where it stands.
         required: whether a request must give it.
         default: what an absent one becomes; `inspect.Parameter.empty` when it may not be absent, `msgspec.UNSET` where

@@ -73,7 +73,7 @@ def dead(target: str, queue: str, limit: int) -> None:
 def replay(target: str, queue: str, ids: tuple[str, ...]) -> None:
     """Let the dead jobs IDS of QUEUE run again, with all their attempts; without IDS all of them."""
     count = _with_admin(target, lambda admin: admin.replay(queue, *ids))
-    click.echo(f"{count} jobs wait again in {queue}.")
+    click.echo(f"Jobs that wait again in {queue}: {count}")
 
 
 @queue.command(short_help="Forget dead jobs.")
@@ -86,7 +86,7 @@ def purge(target: str, queue: str, ids: tuple[str, ...], *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Forget {len(ids) or 'all'} dead jobs of {queue}?", abort=True)
     count = _with_admin(target, lambda admin: admin.purge(queue, *ids))
-    click.echo(f"{count} dead jobs of {queue} are forgotten.")
+    click.echo(f"Dead jobs of {queue} that are forgotten: {count}")
 
 
 @queue.command(short_help="Start no more jobs of a queue.")
