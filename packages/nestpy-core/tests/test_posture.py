@@ -52,6 +52,16 @@ def test_before_the_first_such_guard_a_boot_line_lists_what_is_open():
     )
 
 
+def test_of_many_that_are_open_the_line_names_ten_and_counts_the_rest():
+    def opened(number):
+        def go(self) -> None: ...
+
+        return station(type(f"Open{number:02}", (), {"go": on_line(f"word{number}")(go)}))
+
+    [notice] = [text for text in app_of(*map(opened, range(13))).graph.notices if text.startswith("open to")]
+    assert notice.endswith("`Open08.go`, `Open09.go` and 3 more, which `nestpy routes` lists")
+
+
 def test_with_one_the_rest_must_declare_themselves():
     assert problem(Open, Guarded, Public) == (
         "2 of the app's handlers say neither who may call them nor `@public`: `Open.one`, `Open.two`.\n"

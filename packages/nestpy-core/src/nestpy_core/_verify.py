@@ -19,6 +19,9 @@ from .errors import CycleError, HandlerError, PostureError, Problem, ScopeError
 
 Step = tuple[str, Binding]
 
+_LISTED = 10
+"""Open handlers that the line at boot names; an app without any guard has as many as it has handlers."""
+
 
 def verify(graph: Graph) -> Iterator[Problem]:
     """Yield what is wrong with the providers and handlers of a linked graph."""
@@ -241,16 +244,17 @@ def _postures(graph: Graph) -> Iterator[PostureError]:
     labels += [f"`{end.path}` of {end.owner}" for end in graph.endpoints if not (end.public or _global_posture(graph))]
     if not labels:
         return
-    listed = ", ".join(labels)
     if any(_has_posture(handler) for handler in graph.handlers) or _global_posture(graph):
         yield PostureError(
-            f"{len(labels)} of the app's handlers say neither who may call them nor `@public`: {listed}.",
+            f"{len(labels)} of the app's handlers say neither who may call them nor `@public`: {', '.join(labels)}.",
             hints=(
                 "add a guard with `posture = True`, or `@public`, to each or to its host",
                 "or bind one for all: `provide(APP_GUARD, use_class=…, multi=True)`",
             ),
         )
     else:
+        more = f" and {len(labels) - _LISTED} more, which `nestpy routes` lists" if len(labels) > _LISTED else ""
+        listed = ", ".join(labels[:_LISTED]) + more
         graph.notices[f"open to everybody, having neither guard nor @public: {listed}"] = logging.INFO
 
 
