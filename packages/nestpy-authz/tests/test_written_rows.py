@@ -99,9 +99,7 @@ class ListsController:
 
     @get("/page")
     async def page(self) -> list[Card]:
-        found = await self.cards.page(
-            Compare("text", "ne", "?"), order=["text"], filters={"text": "x"}, action="update"
-        )
+        found = await self.cards.page(Compare("text", "eq", "x"), order=["id"], action="update")
         return found.items
 
     @get("/stream")

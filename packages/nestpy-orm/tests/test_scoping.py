@@ -146,6 +146,19 @@ async def test_a_field_that_is_not_the_actors_is_not_written_sorted_or_filtered_
     assert (await limited.update(ada.id, name="Ada L.")).name == "Ada L."
 
 
+async def test_what_may_be_written_and_not_read_is_neither_sorted_nor_filtered_by(database, tenants):
+    everything = {action: All() for action in ("read", "update")}
+    blind = Repository(shop.User, database, Source(Rules(everything, {"read": frozenset({"id", "name"})})))
+    for attempt in (
+        blind.page(filters={"email": "Ada@x.test"}, action="update"),
+        blind.page(order=["email"], action="update"),
+        blind.find(order=["email"], action="update"),
+    ):
+        with pytest.raises(FieldDeniedError):
+            await attempt
+    assert len((await blind.page(filters={"name": "Ada"}, order=["name"], action="update")).items) == 1
+
+
 async def test_a_cursor_of_one_actor_opens_nothing_to_another(database, tenants):
     acme, globex = tenants
     mine = Repository(shop.User, database, Source(own(acme, "read")))

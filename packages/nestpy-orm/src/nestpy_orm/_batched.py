@@ -78,7 +78,7 @@ class Batched(Scoped[T]):
         parent = known.field(by)
         if parent.target is None:
             raise EntityError(f"`{known.label}.{by}` is no foreign key.")
-        steps = read_order(known, order, self._fields("read") if order else None)
+        steps = read_order(known, order, self._readable() if order else None)
         page = _Page(where, steps, after, self._limit(first))
         stored = {key: parent.stored(key) for key in keys}
         found: dict[Any, list[T]] = {value: [] for value in stored.values()}

@@ -193,7 +193,7 @@ class Repository(Batched[T]):
         """
         count = self._limit(first)
         known, statement = self._entity, Statement(self._dialect)
-        visible, reading = self._fields(action), self._reading(action)
+        visible, reading = self._readable(), self._reading(action)
         steps = read_order(known, order, visible)
         select = self._selecting(reading, statement)
         parts = [*wheres(known, self._database, statement, where), *self._filters(filters, visible, statement)]

@@ -130,9 +130,10 @@ class Scoped(Generic[T]):
     def _scope(self, condition: Any, statement: Statement) -> str:
         return "" if condition is EVERYTHING else condition_sql(condition, self._entity, statement)
 
-    def _fields(self, action: str) -> frozenset[str] | None:
+    def _readable(self) -> frozenset[str] | None:
+        """Return the fields that rows may be sorted and filtered by, whatever they are asked for: it tells of them."""
         ability = self._ability()
-        return None if ability is None else ability.fields(action, self._entity.cls)
+        return None if ability is None else ability.fields("read", self._entity.cls)
 
     def _check_fields(self, action: str, wanted: Mapping[str, Any], subject: Any) -> None:
         ability = self._ability()
@@ -181,7 +182,7 @@ class Scoped(Generic[T]):
         self, where: tuple[Any, ...], order: Sequence[str], action: str, reading: Any
     ) -> tuple[str, Statement]:
         statement = Statement(self._dialect)
-        steps = read_order(self._entity, order, self._fields(action) if order else None)
+        steps = read_order(self._entity, order, self._readable() if order else None)
         select = self._selecting(reading, statement)
         sql = f"{select}{conjunction(self._parts(where, action, statement))}{order_sql(steps)}"
         return sql, statement
