@@ -74,14 +74,26 @@ class ForeignTypes:
             info = msgspec_inspect.type_info(kind)
         except (TypeError, NameError) as error:
             return HandlerError(f"{what} is `{name_of(kind)}`, which cannot be decoded: {error}.")
-        for cls in dict.fromkeys(_foreign(info, set())):
-            if self.support(cls) is None:
-                return _unserved(what, kind, cls)
-        return None
+        cls = self.unserved(info)
+        return None if cls is None else _unserved(what, kind, cls)
+
+    def unserved(self, info: Any) -> type | None:
+        """Return the first class that msgspec leaves to hooks and no schema plugin serves, wherever it stands.
+
+        Args:
+            info: of a type, by `msgspec.inspect.type_info`.
+        """
+        return next((cls for cls in dict.fromkeys(_foreign(info, set())) if self.support(cls) is None), None)
+
+    @staticmethod
+    def library(kind: type) -> str:
+        """Return the top-level module of the library that a class comes from, looking through the user's subclasses."""
+        bases = [base for base in kind.__mro__[:-1] if base.__module__ not in ("builtins", "abc", "typing")]
+        return bases[-1].__module__.partition(".")[0] if bases else kind.__module__
 
 
 def _unserved(what: str, kind: Any, cls: type) -> HandlerError:
-    library = _library(cls)
+    library = ForeignTypes.library(cls)
     own = "use a msgspec Struct, a dataclass, a TypedDict or an attrs class"
     if library in sys.stdlib_module_names:
         return HandlerError(f"{what} is `{name_of(kind)}`, and nothing decodes `{name_of(cls)}`.", hints=(own,))
@@ -89,12 +101,6 @@ def _unserved(what: str, kind: Any, cls: type) -> HandlerError:
         f"{what} is `{name_of(kind)}`, and nothing installed decodes `{name_of(cls)}` of `{library}`.",
         hints=(f"install a schema plugin for it: `pip install nestpy-{library}`", f"or {own}"),
     )
-
-
-def _library(cls: type) -> str:
-    """Return the top-level module of the library that a class comes from, looking through the user's subclasses."""
-    bases = [base for base in cls.__mro__[:-1] if base.__module__ not in ("builtins", "abc", "typing")]
-    return bases[-1].__module__.partition(".")[0] if bases else cls.__module__
 
 
 def _foreign(info: Any, seen: set[int]) -> Iterator[type]:

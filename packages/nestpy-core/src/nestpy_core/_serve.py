@@ -1,6 +1,6 @@
 """Runs one start of an application: build, init hooks, transports, drain, shutdown hooks, clean-up.
 
-It stands on asyncio alone: anyio's backend takes a sixth of what the start of an app takes, and is loaded with the
+It stands on asyncio alone: anyio's backend takes a tenth of what the start of an app takes, and is loaded with the
 first thing of the app that wants it.
 """
 

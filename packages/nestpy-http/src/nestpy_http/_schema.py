@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import inspect as msgspec_inspect
 
-from nestpy_core import Graph, name_of
-from nestpy_core.contracts import SchemaSupport
+from nestpy_core import ForeignTypes, Graph, name_of
 
 from ._depth import bounded, check_depth, check_packed_depth
 from ._patterns import explodes
@@ -37,6 +36,7 @@ class Schemas:
     """Makes decoders, converters and encoders for the types of one app.
 
     Attributes:
+        decode_foreign: builds a value of a foreign library's type, as msgspec's ``dec_hook`` does.
         encode: encodes any result as JSON.
         bounds: what holds for bodies where their type says nothing.
         encode_msgpack: encodes any result as MessagePack.
@@ -45,11 +45,11 @@ class Schemas:
     def __init__(self, graph: Graph, bounds: Bounds = DEFAULT_BOUNDS, *, strict_json: bool = False) -> None:
         self.bounds = bounds
         self._strict_json = strict_json
-        self._schema_of = graph.schema_of
-        self._supports: dict[type, SchemaSupport | None] = {}
+        self._types = ForeignTypes(graph)
+        self.decode_foreign = self._types.decode
         self._good: dict[int, Any] = {}
-        self.encode = msgspec.json.Encoder(enc_hook=self._encode_foreign).encode
-        self.encode_msgpack = msgspec.msgpack.Encoder(enc_hook=self._encode_foreign).encode
+        self.encode = msgspec.json.Encoder(enc_hook=self._types.encode).encode
+        self.encode_msgpack = msgspec.msgpack.Encoder(enc_hook=self._types.encode).encode
 
     def check(self, kind: Any, what: str) -> RouteError | None:
         """Return what is wrong with *kind*, which *what* names, or None."""
@@ -74,19 +74,12 @@ class Schemas:
                     "take it hours to refuse.",
                     hints=("write it so that a text matches in one way only: `[a-z]+(-[a-z]+)*`, not `([a-z]+-?)*`",),
                 )
-        for cls in dict.fromkeys(_foreign(info, set())):
-            if self._support(cls) is None:
-                return _unserved(what, kind, cls)
-        return None
+        cls = self._types.unserved(info)
+        return None if cls is None else _unserved(what, kind, cls)
 
     def supports(self, cls: type) -> bool:
         """Say whether a schema plugin serves *cls*."""
-        return self._support(cls) is not None
-
-    def _support(self, cls: type) -> SchemaSupport | None:
-        if cls not in self._supports:
-            self._supports[cls] = self._schema_of(cls)
-        return self._supports[cls]
+        return self._types.support(cls) is not None
 
     def decoder(self, kind: Any, *, allow_unknown: bool | None = None) -> Callable[[bytes], Any]:
         """Return what decodes *kind* from JSON; it raises ValueError (or RecursionError) when it does not fit."""
@@ -140,24 +133,9 @@ class Schemas:
 
         return convert
 
-    def decode_foreign(self, cls: type, value: Any) -> Any:
-        """Build a value of a foreign library's type, as msgspec's ``dec_hook`` does."""
-        if isinstance(value, cls):
-            return value
-        support = self._support(get_origin(cls) or cls)
-        if support is None:
-            raise NotImplementedError(f"`{name_of(cls)}` cannot be decoded")
-        return support.decode(cls, value)
-
-    def _encode_foreign(self, value: Any) -> Any:
-        support = self._support(type(value))
-        if support is None:
-            raise NotImplementedError(f"`{name_of(type(value))}` cannot be encoded as JSON")
-        return support.encode(value)
-
 
 def _unserved(what: str, kind: Any, cls: type) -> RouteError:
-    library = _library(cls)
+    library = ForeignTypes.library(cls)
     own = "use a msgspec Struct, a dataclass, a TypedDict or an attrs class"
     if not _is_installed(library):
         generated = issubclass(cls, AsyncIterable | Iterator)
@@ -222,30 +200,6 @@ def _boolean(value: Any) -> bool:
     if found is None:
         raise ValueError("Expected `bool`")
     return found
-
-
-def _foreign(info: Any, seen: set[int]) -> Iterator[type]:
-    """Yield the classes that msgspec leaves to hooks, wherever they stand in a type."""
-    if isinstance(info, msgspec_inspect.CustomType):
-        yield get_origin(info.cls) or info.cls
-        return
-    cls = getattr(info, "cls", None)
-    if cls is not None:
-        if id(cls) in seen:
-            return
-        seen.add(id(cls))
-    for name in getattr(info, "__struct_fields__", ()):
-        value = getattr(info, name)
-        for item in value if isinstance(value, tuple) else (value,):
-            inner = getattr(item, "type", None) if isinstance(item, msgspec_inspect.Field) else item
-            if isinstance(inner, msgspec_inspect.Type):
-                yield from _foreign(inner, seen)
-
-
-def _library(cls: type) -> str:
-    """Return the top-level module of the library that a class comes from, looking through the user's subclasses."""
-    bases = [base for base in cls.__mro__[:-1] if base.__module__ not in ("builtins", "abc", "typing")]
-    return bases[-1].__module__.partition(".")[0] if bases else cls.__module__
 
 
 def _is_installed(library: str) -> bool:

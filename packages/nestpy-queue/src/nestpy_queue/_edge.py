@@ -19,7 +19,6 @@ from nestpy_core import (
     Outbox,
     Parameter,
     Problem,
-    Source,
     name_of,
 )
 
@@ -167,18 +166,7 @@ class QueueEdge:
             outbox = self.graph.bindings_of(Outbox)[0].settled if marker.once else None
             function = compiler.handler(handler, marker, JobCode(handler, kind, outbox))
             self._functions.setdefault(kind.queue, {})[kind.name] = function
-        self._parts = self._compiled_parts()
-        compiler.functions.append(self._parts)
-
-    def _compiled_parts(self) -> CompiledFunction:
-        out = Source()
-        store, config = (out.instance(self.graph.bindings_of(token)[0].settled) for token in (JobStore, QueueConfig))
-        codecs = self.graph.bindings_of(ActorCodec)
-        codec = out.instance(codecs[0].settled) if codecs else "None"
-        relay = out.instance(self.graph.bindings_of(Relay)[0].settled)
-        with out.block("def handle():"):
-            out.line(f"return {store}, {config}, {codec}, {relay}")
-        return CompiledFunction("queue parts", "nestpy:queue parts", out)
+        self._parts = compiler.providers("queue parts", JobStore, QueueConfig, ActorCodec, Relay)
 
     def transport(self) -> QueueWorker | None:
         """Return the worker, where the app has processors, or an outbox to be emptied, and this process is to work."""
